@@ -1,0 +1,1 @@
+"""Direct messages, threads, notifications and erasure as a reusable Django app."""

@@ -1,0 +1,230 @@
+"""Users: finding, adding and deleting them, whichever user model the project has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import router, transaction
+from django.db.models import Count, Q
+from django.db.models.functions import Coalesce, Length
+
+from messaging.batches import batched
+from messaging.deletion import empty_write_ahead_log
+from messaging.exceptions import InvalidName, NotAllowed, SimilarName, UserNotFound
+from messaging.managers.rows import name_of
+from messaging.models import Conversation, Message, MessageHistory, Notification
+from messaging.validation import clean_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from django.contrib.auth.models import AbstractBaseUser
+
+
+class Removal(NamedTuple):
+    """What goes with an account; every message counts once, as sent if it was sent to oneself."""
+
+    user: str
+    sent: int
+    received: int
+    notifications: int
+    versions: int
+    conversations: Sequence[str]
+    threads: int
+    reattached: int
+
+    @property
+    def messages(self) -> int:
+        return self.sent + self.received
+
+
+class UserRow(NamedTuple):
+    """A user of the list of users, with how many messages they have."""
+
+    name: str
+    sent: int
+    received: int
+    unread: int
+
+
+def users() -> Any:
+    """Every user, as a queryset of the project's own model."""
+    return get_user_model()._default_manager.all()
+
+
+def find_user(name: str) -> AbstractBaseUser:
+    """The user of this name. Raises UserNotFound, with a near name where there is one."""
+    user = _get(name)
+    if user is not None:
+        return user
+    near = similar_name(name)
+    hint = f" Did you mean {near}?" if near else ""
+    raise UserNotFound(f"No user {name.strip()}.{hint}")
+
+
+def people(
+    names: Sequence[str], *, add: bool, even_if_similar: bool = False
+) -> tuple[list[AbstractBaseUser], list[str]]:
+    """The users of these names, and which of them had to be added for it.
+
+    Raises UserNotFound when one is unknown and may not be added; InvalidName; and
+    SimilarName when somebody's name is a slip of the finger away, unless told not to mind.
+    """
+    if not add:
+        return [find_user(name) for name in names], []
+    names = [clean_name(name) for name in names]
+    unknown = [name for name in dict.fromkeys(names) if _get(name) is None]
+    for name in unknown:
+        if not even_if_similar and (near := similar_name(name)):
+            raise SimilarName(
+                f"No user {name}. Did you mean {near}? To add {name}, repeat with --create."
+            )
+    add_users(unknown)
+    return [find_user(name) for name in names], unknown
+
+
+def add_user(name: str) -> AbstractBaseUser:
+    """Add a user who can't log in until a password is set. Raises InvalidName and NotAllowed."""
+    name = clean_name(name)
+    if _get(name) is not None:
+        raise NotAllowed(f"There is a user {name} already.")
+    return _create(name)
+
+
+def user_ids(names: Collection[str]) -> dict[str, Any]:
+    """The primary keys of those of `names` that are users'."""
+    field = get_user_model().USERNAME_FIELD
+    return {
+        name: pk
+        for some in batched(names)
+        for name, pk in users().filter(**{f"{field}__in": some}).values_list(field, "pk")
+    }
+
+
+def add_users(names: Collection[str]) -> dict[str, Any]:
+    """Add a user for each of `names`, which are clean and not yet taken; returns their keys."""
+    return {name: _create(name).pk for name in names}
+
+
+def set_password(user: AbstractBaseUser, password: str) -> None:
+    """Set a password, if the project's validators accept it. Raises NotAllowed with their reasons."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise NotAllowed(" ".join(error.messages)) from None
+    user.set_password(password)
+    user.save(update_fields=["password"])
+
+
+def similar_name(name: str) -> str | None:
+    """A user's name that `name` may be a slip for: one letter more, less, other, or two swapped."""
+    field = get_user_model().USERNAME_FIELD
+    length = len(name.strip())
+    near = users().alias(length=Length(field)).filter(length__range=(length - 1, length + 1))
+    names = near.order_by(field).values_list(field, flat=True)
+    return next((known for known in names.iterator() if is_slip(name.strip(), known)), None)
+
+
+def is_slip(typed: str, meant: str) -> bool:
+    """Whether one edit turns `typed` into `meant`: the optimal string alignment distance is 1.
+
+    Names under three letters, and those that differ in digits only (`user1`, `user2`), are
+    taken as they are; case makes no difference.
+    """
+    typed, meant = typed.casefold(), meant.casefold()
+    start = 0
+    while start < min(len(typed), len(meant)) and typed[start] == meant[start]:
+        start += 1
+    end = 0
+    while end < min(len(typed), len(meant)) - start and typed[-1 - end] == meant[-1 - end]:
+        end += 1
+    one, other = typed[start : len(typed) - end], meant[start : len(meant) - end]
+    if min(len(typed), len(meant)) < 3 or (one + other).isdigit():
+        return False
+    swapped = len(one) == 2 and one == other[::-1]
+    return swapped or max(len(one), len(other)) <= 1
+
+
+def names_from(prefix: str, limit: int) -> list[str]:
+    """The first users by name whose names begin with `prefix`."""
+    field = get_user_model().USERNAME_FIELD
+    found = users().filter(**{f"{field}__startswith": prefix}).order_by(field)
+    return list(found.values_list(field, flat=True)[:limit])
+
+
+def user_rows() -> list[UserRow]:
+    """Every user with their numbers of messages, by name; three queries however many."""
+    field = get_user_model().USERNAME_FIELD
+    sent, received, unread = (
+        dict(messages.order_by().values_list(side).annotate(count=Count("pk")))
+        for messages, side in (
+            (Message.objects.all(), "sender"),
+            (Message.objects.all(), "receiver"),
+            (Message.objects.filter(read=False), "receiver"),
+        )
+    )
+    return [
+        UserRow(name, sent.get(pk, 0), received.get(pk, 0), unread.get(pk, 0))
+        for pk, name in users().order_by(field).values_list("pk", field)
+    ]
+
+
+def removal(user: AbstractBaseUser) -> Removal:
+    """What deleting this account would take, counted without loading any of it."""
+    messages = Message.objects.of_user(user)
+    of_message = Q(message__sender=user) | Q(message__receiver=user)
+    conversations = Conversation.objects.inbox(user).exclude(other=user)
+    replies = Message.objects.filter(
+        Q(parent_message__sender=user) | Q(parent_message__receiver=user)
+    )
+    return Removal(
+        user=user.get_username(),
+        sent=Message.objects.filter(sender=user).count(),
+        received=Message.objects.filter(receiver=user).exclude(sender=user).count(),
+        notifications=Notification.objects.filter(Q(user=user) | of_message).count(),
+        versions=MessageHistory.objects.filter(of_message).count(),
+        conversations=list(conversations.values_list(name_of("other"), flat=True)),
+        threads=messages.aggregate(count=Count(Coalesce("root", "pk"), distinct=True))["count"],
+        reattached=replies.exclude(sender=user).exclude(receiver=user).count(),
+    )
+
+
+def delete_user(user: AbstractBaseUser) -> Removal:
+    """Erase an account and every message it sent or received, all or nothing.
+
+    Replies by other people to those messages stay. Returns what went.
+    """
+    using = router.db_for_write(type(user), instance=user)
+    with transaction.atomic(using=using):
+        # Locked where the database locks rows, so that nobody sends to it meanwhile.
+        type(user)._default_manager.using(using).select_for_update().filter(pk=user.pk).first()
+        gone = removal(user)
+        user.delete()
+    return gone
+
+
+def text_is_gone() -> bool:
+    """Whether nothing is left of deleted messages in SQLite's write-ahead log, emptying it if need be."""
+    return empty_write_ahead_log(router.db_for_write(Message))
+
+
+def _create(name: str) -> AbstractBaseUser:
+    model = get_user_model()
+    user = model(**{model.USERNAME_FIELD: name})
+    user.set_unusable_password()
+    user.save()
+    return user
+
+
+def _get(name: str) -> AbstractBaseUser | None:
+    try:
+        name = clean_name(name)
+    except InvalidName:
+        return None
+    found: AbstractBaseUser | None = (
+        users().filter(**{get_user_model().USERNAME_FIELD: name}).first()
+    )
+    return found

@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+
+
+class MessagingConfig(AppConfig):
+    """The app as Django sees it; the receivers are connected once, in `ready`."""
+
+    name = "messaging"
+    verbose_name = "Messaging"
+    # Pinned, so that a host project's own default never makes a migration here.
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from messaging import signals
+
+        signals.connect()

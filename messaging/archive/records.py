@@ -1,0 +1,30 @@
+"""What an archive holds, whichever format it is written in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An earlier text of a message: what it said until `edited_at`."""
+
+    content: str
+    edited_at: datetime
+    edited_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of an archive, checked; times are aware, in UTC."""
+
+    id: str | int
+    sender: str
+    receiver: str
+    content: str
+    timestamp: datetime
+    parent_id: str | int | None
+    read: bool = False
+    edited: bool = False
+    history: tuple[Version, ...] = ()

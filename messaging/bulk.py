@@ -1,0 +1,133 @@
+"""What signals do for one message, done in sets for the queryset methods that send none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db import NotSupportedError, transaction
+from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
+
+from messaging import conversations, trees
+from messaging.batches import batched
+
+if TYPE_CHECKING:
+    from messaging.managers import MessageQuerySet
+    from messaging.models import Message
+
+PLACE = {"sender_id", "receiver_id", "timestamp"}
+
+
+def update(messages: MessageQuerySet, values: dict[str, Any]) -> int:
+    """`QuerySet.update` that logs edits, and keeps threads, notifications and inboxes in step.
+
+    Returns how many messages matched. Raises ThreadCycle, and changes nothing, when a new
+    parent would make a message a reply to itself.
+    """
+    using = messages.write_db
+    changed = {_attname(messages.model, name) for name in values}
+    with transaction.atomic(using=using):
+        if "content" in changed:
+            values = _log_versions(messages, values, using)
+        if "read" in changed and isinstance(values["read"], bool):
+            _mark_notifications(messages, values["read"], using)
+            changed.discard("read")
+        if not changed & (PLACE | {"parent_message_id", "read"}):
+            return QuerySet.update(messages, **values)
+        ids = list(messages.order_by().values_list("pk", flat=True))
+        before = _pairs(messages, ids, using) if changed & PLACE else set()
+        matched = QuerySet.update(messages, **values)
+        _follow(messages, ids, changed, before, using)
+        return matched
+
+
+def create(
+    messages: MessageQuerySet, objs: Sequence[Message], batch_size: int | None
+) -> list[Message]:
+    """`QuerySet.bulk_create` that puts each message in its thread and notifies its receiver."""
+    from messaging.models import Notification
+
+    using = messages.write_db
+    with transaction.atomic(using=using):
+        _join_threads(messages, objs, using)
+        created = QuerySet.bulk_create(messages, objs, batch_size=batch_size)
+        if any(message.pk is None for message in created):
+            raise NotSupportedError("This database does not return the ids of rows made in bulk.")
+        ids = {message.pk for message in created}
+        trees.rethread((m.pk for m in created if m.parent_message_id in ids), using)
+        Notification.objects.using(using).create_for(created)
+        conversations.touch(created, using)
+    return created
+
+
+def _log_versions(messages: MessageQuerySet, values: dict[str, Any], using: str) -> dict[str, Any]:
+    """Keep what an update of `content` replaces; return the update with `edited` set with it."""
+    from messaging.models import MessageHistory
+
+    content = values["content"]
+    if not hasattr(content, "resolve_expression"):
+        content = Value(content, output_field=TextField())
+    replaced = messages.order_by().alias(new=content).exclude(content=F("new")).select_for_update()
+    rows = replaced.values_list("pk", "content").iterator(chunk_size=2000)
+    for batch in batched(rows):
+        MessageHistory.objects.using(using).bulk_create(
+            MessageHistory(message_id=pk, old_content=old) for pk, old in batch
+        )
+    # One statement sees the old content on both sides, so it can tell which rows change.
+    edited = Case(When(~Q(content=content), then=Value(True)), default=F("edited"))
+    return {**values, "edited": edited}
+
+
+def _mark_notifications(messages: MessageQuerySet, read: bool, using: str) -> None:
+    from messaging.models import Notification
+
+    marked = messages.order_by().exclude(read=read)
+    if not read:
+        Notification.objects.using(using).create_for(
+            list(marked.filter(notifications__isnull=True)), read=False
+        )
+    QuerySet.update(
+        Notification.objects.using(using).filter(message__in=marked.values("pk")), read=read
+    )
+
+
+def _follow(
+    messages: MessageQuerySet,
+    ids: Sequence[int],
+    changed: set[str],
+    before: set[tuple[Any, Any]],
+    using: str,
+) -> None:
+    from messaging.models import Notification
+
+    if "parent_message_id" in changed:
+        trees.rethread(ids, using)
+    if changed & PLACE:
+        conversations.refresh(before | _pairs(messages, ids, using), using)
+    if "receiver_id" in changed:
+        for message in messages.model.objects.using(using).filter(pk__in=ids).only("receiver"):
+            message.notifications.using(using).update(user=message.receiver_id)
+    if "read" in changed:
+        Notification.objects.using(using).follow(ids)
+
+
+def _join_threads(messages: MessageQuerySet, objs: Sequence[Message], using: str) -> None:
+    parents = {obj.parent_message_id for obj in objs if obj.parent_message_id is not None}
+    roots: dict[int, int] = {}
+    for batch in batched(parents):
+        stored = messages.model.objects.using(using).filter(pk__in=batch)
+        roots.update((pk, root or pk) for pk, root in stored.values_list("pk", "root_id"))
+    for obj in objs:
+        obj.root_id = roots.get(obj.parent_message_id or 0)
+
+
+def _pairs(messages: MessageQuerySet, ids: Sequence[int], using: str) -> set[tuple[Any, Any]]:
+    found: set[tuple[Any, Any]] = set()
+    for batch in batched(ids):
+        stored = messages.model.objects.using(using).filter(pk__in=batch).order_by()
+        found.update(stored.values_list("sender_id", "receiver_id").distinct())
+    return found
+
+
+def _attname(model: type[Message], name: str) -> str:
+    return name if name == "pk" else str(model._meta.get_field(name).attname)  # type: ignore[union-attr]

@@ -1,0 +1,183 @@
+"""Deleting messages in sets: what stays is re-attached, what goes leaves no trace in the file.
+
+Django's own cascade loads every row it deletes, and recurses once per level of a thread.
+Here the ids to delete are collected in a temporary table and each step is one statement,
+so memory does not grow with the number of messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connections, models, transaction
+from django.db.models import signals
+from django.db.models.deletion import Collector, get_candidate_relations_to_delete
+
+from messaging import conversations, trees
+from messaging.batches import SIZE
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+    from messaging.models import Message
+
+GONE = "messaging_gone"
+HEIRS = "messaging_heirs"
+
+SURVIVING_REPLIES = f"""
+    SELECT m.id FROM {GONE} CROSS JOIN messaging_message m
+    WHERE m.parent_message_id = {GONE}.id AND m.id NOT IN (SELECT id FROM {GONE})"""
+
+# The nearest ancestor that stays, handed down from the top of each run of deleted messages:
+# every deleted message is passed once, however deep the run.
+FIND_HEIRS = f"""
+    INSERT INTO {HEIRS} (id, heir_id)
+    WITH RECURSIVE line (id, heir_id) AS (
+        SELECT {GONE}.id, m.parent_message_id
+        FROM {GONE} CROSS JOIN messaging_message m
+        WHERE m.id = {GONE}.id
+        AND (m.parent_message_id IS NULL OR m.parent_message_id NOT IN (SELECT id FROM {GONE}))
+        UNION ALL
+        SELECT m.id, line.heir_id
+        FROM line CROSS JOIN messaging_message m CROSS JOIN {GONE}
+        WHERE m.parent_message_id = line.id AND {GONE}.id = m.id
+    )
+    SELECT id, heir_id FROM line"""
+
+REATTACH = f"""
+    UPDATE messaging_message SET parent_message_id = (
+        SELECT heir_id FROM {HEIRS} WHERE {HEIRS}.id = messaging_message.parent_message_id
+    ) WHERE id IN (SELECT id FROM {trees.MOVED})"""
+
+
+def CASCADE(  # noqa: N802  (named like the django.db.models.CASCADE it stands for)
+    collector: Collector, field: Any, sub_objs: models.QuerySet[Message], using: str
+) -> None:
+    """As `django.db.models.CASCADE`, for the messages of a user, but in sets.
+
+    Django hands over the messages as a query that has not run yet, and they are deleted
+    with the collector's other set-based deletes, inside its transaction. A message reaches
+    a user by two fields, both of which end here; all the messages go in one pass.
+    """
+    for planned in collector.fast_deletes:
+        if isinstance(planned, _PlannedErasure):
+            planned.querysets.append(sub_objs)
+            return
+    collector.fast_deletes.append(_PlannedErasure(sub_objs))  # type: ignore[arg-type]
+
+
+# Read by Collector.collect(): do not fetch the rows only to see whether there are any.
+CASCADE.lazy_sub_objs = True  # type: ignore[attr-defined]
+
+
+class _PlannedErasure:
+    """What a Collector keeps among its `fast_deletes`: it asks for `model` and `_raw_delete`."""
+
+    def __init__(self, messages: models.QuerySet[Message]) -> None:
+        self.model = messages.model
+        self.querysets = [messages]
+
+    def _raw_delete(self, using: str) -> int:
+        return erase(self.querysets, using)
+
+
+def erase(querysets: Sequence[models.QuerySet[Message]], using: str) -> int:
+    """Delete every message of `querysets` with its notifications and versions, all or nothing.
+
+    Replies that stay move up to their nearest ancestor that stays, or else open a thread of
+    their own. On SQLite the freed space is overwritten, and the write-ahead log is emptied
+    once the transaction has been committed. Returns how many messages went.
+    """
+    connection = connections[using]
+    if connection.vendor == "sqlite":
+        # Off unless the settings say so: https://www.sqlite.org/pragma.html#pragma_secure_delete
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA secure_delete = ON")
+            cursor.fetchall()
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        with trees.temporary_ids(cursor, GONE):
+            for messages in querysets:
+                _fill(cursor, messages, using)
+            _reattach_replies(cursor, using)
+            deleted = _delete_rows(cursor, querysets[0].model, using)
+            conversations.restore(connection, f"last_message_id IN (SELECT id FROM {GONE})")
+    if deleted:
+        transaction.on_commit(lambda: empty_write_ahead_log(using), using=using)
+    return deleted
+
+
+def empty_write_ahead_log(using: str) -> bool:
+    """Move SQLite's write-ahead log into its file and truncate it, so that no old page is left.
+
+    False when another connection is reading, so that some of the log has to stay for now.
+    Source: https://www.sqlite.org/pragma.html#pragma_wal_checkpoint
+    """
+    connection = connections[using]
+    if connection.vendor != "sqlite":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy, *_ = cursor.fetchone()
+    return not busy
+
+
+def _fill(cursor: CursorWrapper, messages: models.QuerySet[Message], using: str) -> None:
+    # Locked where the database locks rows, so that no reply slips in between the steps.
+    chosen = messages.order_by().select_related(None).select_for_update().values("id")
+    try:
+        sql, params = chosen.query.get_compiler(using=using).as_sql()
+    except EmptyResultSet:  # Django's way to say that a filter can't match anything
+        return
+    # WHERE keeps SQLite from reading ON CONFLICT as the condition of a join.
+    cursor.execute(
+        f"INSERT INTO {GONE} (id) SELECT chosen.id FROM ({sql}) AS chosen WHERE true"
+        " ON CONFLICT DO NOTHING",
+        params,
+    )
+
+
+def _reattach_replies(cursor: CursorWrapper, using: str) -> None:
+    cursor.execute(f"SELECT EXISTS ({SURVIVING_REPLIES})")
+    if not cursor.fetchone()[0]:
+        return
+    with trees.temporary_ids(cursor, HEIRS, ", heir_id bigint"), trees.moved_ids(cursor):
+        cursor.execute(FIND_HEIRS)
+        cursor.execute(f"INSERT INTO {trees.MOVED} (id) {SURVIVING_REPLIES}")
+        cursor.execute(REATTACH)
+        trees.set_roots(cursor)
+
+
+def _delete_rows(cursor: CursorWrapper, model: type[Message], using: str) -> int:
+    if _must_be_loaded(model):
+        return _delete_through_django(cursor, model, using)
+    for table in ("messaging_messagehistory", "messaging_notification"):
+        cursor.execute(f"DELETE FROM {table} WHERE message_id IN (SELECT id FROM {GONE})")
+    cursor.execute(f"DELETE FROM messaging_message WHERE id IN (SELECT id FROM {GONE})")
+    return int(cursor.rowcount)
+
+
+def _must_be_loaded(model: type[Message]) -> bool:
+    """Whether the host project has relations or receivers that must see each deleted message."""
+    listening = any(
+        signal.has_listeners(model) for signal in (signals.pre_delete, signals.post_delete)
+    )
+    return listening or any(
+        relation.related_model._meta.app_label != model._meta.app_label
+        for relation in get_candidate_relations_to_delete(model._meta)
+    )
+
+
+def _delete_through_django(cursor: CursorWrapper, model: type[Message], using: str) -> int:
+    deleted = 0
+    last = 0
+    while True:
+        cursor.execute(f"SELECT id FROM {GONE} WHERE id > %s ORDER BY id LIMIT {SIZE}", [last])
+        ids = [row[0] for row in cursor.fetchall()]
+        if not ids:
+            return deleted
+        last = ids[-1]
+        collector = Collector(using=using, origin=model)
+        collector.collect(model._base_manager.using(using).filter(pk__in=ids))
+        deleted += collector.delete()[1].get(model._meta.label, 0)

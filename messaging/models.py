@@ -1,0 +1,201 @@
+"""Messages, their earlier versions, the notifications about them, and who talks with whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models, router, transaction
+from django.db.models.functions import Greatest, Least
+from django.utils import timezone
+
+from messaging.deletion import CASCADE
+from messaging.managers import (
+    ConversationQuerySet,
+    MessageManager,
+    NotificationQuerySet,
+    UnreadMessagesManager,
+)
+
+
+class Message(models.Model):
+    """A direct message from one user to another, perhaps in reply to an earlier one.
+
+    `timestamp` is an aware datetime. Set `editor` to a user before saving a changed
+    `content`, and that user is remembered as the one who edited.
+    """
+
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=CASCADE, related_name="sent_messages"
+    )
+    receiver = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=CASCADE, related_name="received_messages"
+    )
+    content = models.TextField()
+    timestamp = models.DateTimeField(default=timezone.now)
+    edited = models.BooleanField(default=False, editable=False)
+    read = models.BooleanField(default=False)
+    parent_message = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="replies"
+    )
+    # The message that opened the thread, NULL in that message itself; see messaging.trees.
+    root = models.ForeignKey(
+        "self", on_delete=models.DO_NOTHING, null=True, editable=False, related_name="+"
+    )
+    # The id that the message had in the archive it came from, where it could not be kept.
+    source_id = models.CharField(
+        max_length=255,
+        null=True,
+        editable=False,
+        db_index=True,  # noqa: DJ001  (NULL: not imported)
+    )
+
+    # Not columns: who is editing, and what a save found in the database before it wrote.
+    editor: models.Model | None = None
+    stored: dict[str, Any] | None = None
+
+    objects = MessageManager()
+    unread = UnreadMessagesManager()
+
+    class Meta:
+        # Every path to a message (related managers, refresh, cascades) keeps the same rules.
+        base_manager_name = "objects"
+        default_manager_name = "objects"
+        indexes = [
+            models.Index(
+                fields=["receiver", "timestamp", "id"],
+                condition=models.Q(read=False),
+                name="messaging_unread",
+            ),
+            models.Index(
+                fields=["receiver", "sender"],
+                condition=models.Q(read=False),
+                name="messaging_unread_from",
+            ),
+            models.Index(
+                Least("sender", "receiver"),
+                Greatest("sender", "receiver"),
+                "timestamp",
+                "id",
+                name="messaging_between",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the message and all that goes with it (see `messaging.signals`), or nothing.
+
+        Raises ThreadCycle when the message would become a reply to itself.
+        """
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using):
+            super().save(*args, **kwargs)
+
+    def delete(
+        self, using: str | None = None, keep_parents: bool = False
+    ) -> tuple[int, dict[str, int]]:
+        """Erase the message; replies to it move up to its own parent."""
+        using = using or router.db_for_write(type(self), instance=self)
+        deleted = type(self).objects.using(using).filter(pk=self.pk).delete()
+        self.pk = None
+        return deleted
+
+
+class Notification(models.Model):
+    """Tells the receiver of a message that it came; read exactly when the message is."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="notifications",
+        db_index=False,  # the index on user and timestamp below serves it
+    )
+    message = models.ForeignKey(
+        Message,
+        on_delete=models.CASCADE,
+        related_name="notifications",
+        db_index=False,  # the unique constraint below serves it
+    )
+    timestamp = models.DateTimeField(default=timezone.now)
+    read = models.BooleanField(default=False)
+
+    objects = NotificationQuerySet.as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        indexes = [models.Index(fields=["user", "timestamp", "id"], name="messaging_notifications")]
+        constraints = [
+            models.UniqueConstraint(fields=["message"], name="messaging_one_notification")
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.message_id} for {self.user}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the notification, and mark its message as it is marked itself."""
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using):
+            super().save(*args, **kwargs)
+
+    def delete(
+        self, using: str | None = None, keep_parents: bool = False
+    ) -> tuple[int, dict[str, int]]:
+        """Dismiss the notification; its message counts as read."""
+        using = using or router.db_for_write(type(self), instance=self)
+        deleted = type(self).objects.using(using).filter(pk=self.pk).delete()
+        self.pk = None
+        return deleted
+
+
+class MessageHistory(models.Model):
+    """One earlier version of a message: what it said until `edited_at`."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="history")
+    old_content = models.TextField()
+    edited_at = models.DateTimeField(default=timezone.now)
+    # Whoever made the edit that replaced this version, where that is known. The version is
+    # part of somebody else's message, so it stays when the editor's account goes.
+    edited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["id"]
+        verbose_name_plural = "message history"
+
+    def __str__(self) -> str:
+        return f"#{self.message_id} until {self.edited_at}"
+
+
+class Conversation(models.Model):
+    """One row of `owner`'s inbox: the newest message to or from `other`.
+
+    Kept by `messaging.conversations`, and worked out again from the messages at need.
+    """
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="conversations",
+        db_index=False,  # both constraints below begin with it
+    )
+    other = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    last_message = models.ForeignKey(
+        Message, on_delete=models.DO_NOTHING, null=True, related_name="+"
+    )
+    last_timestamp = models.DateTimeField(null=True)
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "other"], name="messaging_one_conversation")
+        ]
+        indexes = [
+            models.Index(fields=["owner", "last_timestamp", "last_message"], name="messaging_inbox")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner} with {self.other}"

@@ -1,0 +1,20 @@
+"""Where `msgcli` and `python -m msgcli` begin."""
+
+import gc
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    # Nothing imported is garbage, so looking for it only costs time; see bootstrap.
+    gc.disable()
+    try:
+        from msgcli.main import app
+
+        app(prog_name="msgcli")
+    except KeyboardInterrupt:  # before a command was there to catch it
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

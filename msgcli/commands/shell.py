@@ -1,0 +1,40 @@
+"""For shells and scripts: completion, and the JSON Schema of every --json."""
+
+from __future__ import annotations
+
+from enum import Enum
+from importlib.resources import files
+from typing import Annotated
+
+import typer
+from typer.completion import get_completion_script
+
+from msgcli import console
+
+app = typer.Typer()
+
+
+class Shell(str, Enum):
+    """The shells that Typer knows."""
+
+    bash = "bash"
+    zsh = "zsh"
+    fish = "fish"
+    powershell = "powershell"
+
+
+@app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of what --json prints."""
+    console.show_lines([files("msgcli").joinpath("schema.json").read_text("utf-8").rstrip()])
+
+
+@app.command("shell-completion")
+def shell_completion(
+    shell: Annotated[Shell, typer.Argument(help="The shell to complete in.")],
+) -> None:
+    """Print the script that completes commands, names and ids; msgcli --install-completion adds it."""
+    script = get_completion_script(
+        prog_name="msgcli", complete_var="_MSGCLI_COMPLETE", shell=shell.value
+    )
+    console.show_lines([script])

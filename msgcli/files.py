@@ -1,0 +1,82 @@
+"""Archives as files: plain or compressed, stdin and stdout; written whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from msgcli.errors import FileTrouble
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+GZIP = b"\x1f\x8b"  # RFC 1952, section 2.3.1
+
+
+def write_archive(path: Path, user: AbstractBaseUser | None) -> int:
+    """Write the messages of a user, or all, to a file only its owner can read; returns how many.
+
+    The file appears when it is complete. The same messages give the same bytes, compressed
+    when the name ends in .gz. Raises FileTrouble.
+    """
+    from messaging.archive import export_lines
+
+    written = 0
+    try:
+        with _replacing(path) as file:
+            for line in export_lines(user):
+                file.write(line.encode() + b"\n")
+                written += 1
+    except OSError as error:
+        raise FileTrouble(f"{path} can't be written: {error.strerror or error}.") from error
+    return written
+
+
+@contextmanager
+def opened_archive(name: str) -> Iterator[IO[bytes]]:
+    """The lines of a file, or of stdin for `-`, unpacked if they are compressed by gzip.
+
+    Raises FileTrouble, in the block too, when the file can't be read to its end.
+    """
+    try:
+        with _opened(name) as raw:
+            head = raw.peek(len(GZIP))[: len(GZIP)]
+            yield gzip.open(raw) if head == GZIP else raw
+    except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+        reason = getattr(error, "strerror", None) or error
+        raise FileTrouble(f"{name} can't be read: {reason}.") from error
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[Any]:
+    if name == "-":
+        yield sys.stdin.buffer
+        return
+    with Path(name).open("rb") as file:
+        yield file
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A new file beside `path` (made with mode 0600) that takes its place if all goes well."""
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        try:
+            if path.suffix == ".gz":
+                with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:
+                    yield packed  # type: ignore[misc]
+            else:
+                yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise

@@ -1,0 +1,52 @@
+"""How every list is shown: the newest on a terminal, all of it through a pipe or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from msgcli import console
+from msgcli.options import SHOWN
+
+if TYPE_CHECKING:
+    from msgcli.render import Column
+
+Row = TypeVar("Row", covariant=True)
+
+
+class Rows(Protocol[Row]):
+    """A queryset that can be cut, counted, and read as finished rows."""
+
+    def __getitem__(self, piece: slice, /) -> Rows[Row]: ...
+    def count(self) -> int: ...
+    def rows(self) -> Sequence[Row]: ...
+
+
+def newest(found: Rows[Row], limit: int | None, json: bool) -> tuple[list[Row], int]:
+    """The rows to show, from a queryset that has the newest first, and how many are left out."""
+    shown = limit or (SHOWN if console.is_terminal() and not json else None)
+    if shown is None:
+        return list(found.rows()), 0
+    rows = list(found[:shown].rows())
+    return rows, found.count() - shown if len(rows) == shown else 0
+
+
+def show_list(columns: Sequence[Column], rows: Sequence[Sequence[str]], remark: str) -> None:
+    """Print a list with one remark below it; without rows, the remark alone."""
+    from msgcli import render
+
+    if rows and console.is_terminal():
+        console.show(render.table(columns, rows))
+    elif rows:
+        console.show_lines(render.plain_table(columns, rows))
+    console.remark(remark)
+
+
+def left_out(more: int) -> str:
+    """What to say of rows that are not shown."""
+    return f" {more:,} more: --limit N or --json shows them." if more else ""
+
+
+def show_json(convert: Callable[[Any], Any], rows: Iterable[Any]) -> None:
+    """Print rows as a JSON array."""
+    console.show_json_list(map(convert, rows))

@@ -1,0 +1,110 @@
+"""The root of the command line: global options, and where each command is found."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command_from_info
+
+from msgcli import bootstrap, console, errors
+
+# Modules are imported when one of their commands is asked for, or all of them for --help.
+COMMANDS = {
+    "send": "messages",
+    "reply": "messages",
+    "edit": "messages",
+    "history": "messages",
+    "delete": "messages",
+    "thread": "reading",
+    "conversation": "reading",
+    "inbox": "reading",
+    "unread": "reading",
+    "mark-read": "marking",
+    "mark-unread": "marking",
+    "notifications": "marking",
+    "users": "users",
+    "add-user": "users",
+    "set-password": "users",
+    "delete-user": "users",
+    "import": "transfer",
+    "export": "transfer",
+    "migrate": "store",
+    "check": "store",
+    "schema": "shell",
+    "shell-completion": "shell",
+}
+
+
+class CommandGroup(TyperGroup):
+    """A group that imports a command when it is called, and reports every error in one sentence."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:  # type: ignore[override]
+        if cmd_name not in COMMANDS:
+            return None
+        if cmd_name not in self.commands:
+            module = import_module(f"msgcli.commands.{COMMANDS[cmd_name]}")
+            info = next(i for i in module.app.registered_commands if i.name == cmd_name)
+            self.commands[cmd_name] = get_command_from_info(
+                info, pretty_exceptions_short=False, rich_markup_mode=self.rich_markup_mode
+            )
+        return self.commands[cmd_name]  # type: ignore[return-value]
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        try:
+            code = super().main(*args, standalone_mode=False, **extra)
+        except SystemExit as error:
+            code = error.code
+        except (KeyboardInterrupt, EOFError, typer.Abort):
+            code = errors.INTERRUPTED
+        except Exception as error:
+            if bootstrap.options.debug:
+                raise
+            code = errors.report(error)
+        code = code if isinstance(code, int) else 0
+        return sys.exit(console.close() or code) if standalone_mode else code
+
+
+app = typer.Typer(
+    cls=CommandGroup,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from msgcli import __version__
+
+        sys.stdout.write(f"msgcli {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback(epilog="Set MSGCLI_USER to your name, and it is used wherever a USER is left out.")
+def root(
+    settings: Annotated[
+        str,
+        typer.Option(
+            "--settings",
+            envvar="MSGCLI_SETTINGS",
+            metavar="MODULE",
+            help="Use a Django project that has `messaging` installed, as mysite.settings.",
+        ),
+    ] = "",
+    no_color: Annotated[bool, typer.Option("--no-color", help="Print without colours.")] = False,
+    no_pager: Annotated[bool, typer.Option("--no-pager", help="Never page long output.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Direct messages that you own: in one file, or in your own database."""
+    bootstrap.options = bootstrap.Options(settings=settings, debug=debug)
+    console.configure(no_color=no_color, pager=not no_pager)

@@ -1,0 +1,74 @@
+"""The arguments and options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from msgcli.completion import message_ids, user_names
+from msgcli.errors import UsageError
+
+MAX_ID = 2**63 - 1  # the largest a database holds
+SHOWN = 50  # entries of a list on a terminal, unless --limit says otherwise
+
+
+def message_id(text: str) -> int:
+    """The id of a message as it was typed, perhaps with its #."""
+    try:
+        number = int(text.removeprefix("#"))
+    except ValueError:
+        raise typer.BadParameter(f"{text} is not an id: ids are whole numbers from 1") from None
+    if not 1 <= number <= MAX_ID:
+        raise typer.BadParameter(f"{text} is not an id: ids are whole numbers from 1 to {MAX_ID}")
+    return number
+
+
+MessageId = Annotated[
+    int,
+    typer.Argument(
+        metavar="ID", parser=message_id, autocompletion=message_ids, help="The id of a message."
+    ),
+]
+User = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[USER]",
+        envvar="MSGCLI_USER",
+        autocompletion=user_names,
+        show_default=False,
+        help="Whose.",
+    ),
+]
+Text = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[TEXT]",
+        show_default=False,
+        help="What it says; - or a pipe for stdin, left out on a terminal for your EDITOR.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; see msgcli schema.")]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", "-n", min=1, help=f"Show the newest N ({SHOWN} on a terminal, else all)."
+    ),
+]
+MarkRead = Annotated[
+    bool, typer.Option("--mark-read", help="Mark what is shown as read, for its receiver.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def my_name() -> str | None:
+    """The user that MSGCLI_USER names, for the commands whose USER comes before other words."""
+    return os.environ.get("MSGCLI_USER") or None
+
+
+def me(user: str | None) -> str:
+    """The user that was named, or MSGCLI_USER. Raises UsageError when there is neither."""
+    if not user:
+        raise UsageError("Whose? Name a USER, or set MSGCLI_USER to your own name.")
+    return user

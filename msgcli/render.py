@@ -1,0 +1,325 @@
+"""From finished rows to what a person sees. Knows Rich, and no database."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from messaging.plain import one_line, show_unsafe
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from messaging.accounts import Removal, UserRow
+    from messaging.archive import Report
+    from messaging.managers import InboxRow, NotificationRow, VersionRow
+    from messaging.threads import MessageRow, Node
+    from msgcli.store import State
+
+# Text narrower than this is no longer readable, so deeper replies are not indented further.
+NARROWEST_TEXT = 40
+WIDEST_TREE = 120
+INDENT = 4
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a list: names keep to the left, numbers to the right; the last may be cut."""
+
+    title: str
+    right: bool = False
+    style: str = ""
+
+
+MESSAGE_COLUMNS = (
+    Column("ID", right=True, style="cyan"),
+    Column("From", style="bold"),
+    Column("Thread"),
+    Column("When", style="dim"),
+    Column("Message"),
+)
+INBOX_COLUMNS = (
+    Column("With", style="bold"),
+    Column("Unread", right=True, style="yellow"),
+    Column("Last", style="dim"),
+    Column("Message"),
+)
+NOTIFICATION_COLUMNS = (
+    Column("Message", right=True, style="cyan"),
+    Column("From", style="bold"),
+    Column("When", style="dim"),
+    Column("State", style="yellow"),
+    Column("Text"),
+)
+USER_COLUMNS = (
+    Column("Name", style="bold"),
+    Column("Unread", right=True, style="yellow"),
+    Column("Sent", right=True),
+    Column("Received", right=True),
+)
+
+
+def ago(moment: datetime) -> str:
+    """An aware datetime as a person would say it: `3 minutes ago`."""
+    import humanize
+
+    said = humanize.naturaltime(moment, when=datetime.now(timezone.utc))
+    return {"now": "just now", "a day ago": "yesterday"}.get(said, said)
+
+
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Table:
+    """A list for a terminal: one line a row, the last column cut where the screen ends."""
+    grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        last = column is columns[-1]
+        grid.add_column(
+            column.title,
+            justify="right" if column.right else "left",
+            style=column.style,
+            no_wrap=True,
+            overflow="ellipsis",
+            ratio=1 if last else None,
+            max_width=None if last or column.right else 24,
+        )
+    for row in rows:
+        grid.add_row(*map(Text, row))
+    return grid
+
+
+def plain_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The same list for a pipe: complete, aligned, and without an end of line to reach."""
+    lines = [[column.title for column in columns], *rows]
+    widths = [max(cell_len(line[i]) for line in lines) for i in range(len(columns))]
+    if not columns[-1].right:
+        widths[-1] = 0
+    for line in lines:
+        cells = (
+            " " * (width - cell_len(cell)) + cell
+            if column.right
+            else cell + " " * (width - cell_len(cell))
+            for cell, width, column in zip(line, widths, columns, strict=True)
+        )
+        yield "  ".join(cells).rstrip()
+
+
+def message_cells(row: MessageRow) -> list[str]:
+    """A message as a line of a list of messages."""
+    mark = "(edited) " if row.edited else ""
+    thread = f"#{row.thread_id}"
+    return [
+        str(row.id),
+        one_line(row.sender),
+        thread,
+        ago(row.timestamp),
+        mark + one_line(row.content),
+    ]
+
+
+def inbox_cells(row: InboxRow, owner: str) -> list[str]:
+    """A conversation as a line of its owner's inbox; an en dash where nothing is unread."""
+    last = row.last_message
+    sender = "you" if last.sender == owner else one_line(last.sender)
+    unread = str(row.unread) if row.unread else "–"
+    text = f"{sender}: {one_line(last.content)}"
+    return [one_line(row.user), unread, ago(last.timestamp), text]
+
+
+def notification_cells(row: NotificationRow) -> list[str]:
+    """A notification as a line of the list of notifications."""
+    message = row.message
+    state = "read" if row.read else "unread"
+    return [
+        str(message.id),
+        one_line(message.sender),
+        ago(row.timestamp),
+        state,
+        one_line(message.content),
+    ]
+
+
+def user_cells(row: UserRow) -> list[str]:
+    """A user as a line of the list of users."""
+    return [one_line(row.name), str(row.unread or "–"), str(row.sent), str(row.received)]
+
+
+def header(row: MessageRow, *marks: str) -> Text:
+    """The line above a message: id, people, time, and what sets it apart, in words."""
+    line = Text(f"#{row.id} ", style="cyan", end="")
+    line.append(f"{one_line(row.sender)} → {one_line(row.receiver)}", style="bold not cyan")
+    line.append(f" · {ago(row.timestamp)}", style="dim not cyan")
+    if not row.read:
+        line.append(" · unread", style="yellow")
+    if row.edited:
+        line.append(" · edited", style="dim not cyan")
+    for mark in marks:
+        line.append(f" · {mark}", style="dim not cyan")
+    return line
+
+
+def done(row: MessageRow, what: str) -> Text:
+    """The line that says what became of a message."""
+    line = Text(f"#{row.id}", style="cyan")
+    line.append(f"  {one_line(row.sender)} → {one_line(row.receiver)}", style="bold not cyan")
+    return line.append(f"   {what}", style="not cyan")
+
+
+class Entry:
+    """A message as a person reads it: its header, and below it the text with a guide beside."""
+
+    def __init__(self, head: Text, content: str, guide: str = "   ") -> None:
+        self.head = head
+        self.content = content
+        self.guide = guide
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        newline = Segment("\n")
+        guide = Segment(self.guide, Style(dim=True))
+        yield from self._wrapped(self.head, console, options.max_width)
+        body = Text(show_unsafe(self.content) if self.content.strip() else "(blank)")
+        for line in body.wrap(console, max(10, options.max_width - len(self.guide)), tab_size=4):
+            yield newline
+            yield guide
+            line.rstrip()
+            yield from (Segment(text, style) for text, style, _ in line.render(console))
+        yield newline
+
+    def _wrapped(self, text: Text, console: Console, width: int) -> Iterator[Segment]:
+        for number, line in enumerate(text.wrap(console, width)):
+            if number:
+                yield Segment("\n")
+            yield from line.render(console)
+
+
+def thread_tree(root: Node, width: int) -> Tree:
+    """A thread as a tree; past the depth that fits `width`, replies say how deep they are."""
+    deepest = max(3, (min(width, WIDEST_TREE) - NARROWEST_TEXT) // INDENT)
+    branches: list[Tree] = []
+    for depth, node in root.walk():
+        level = min(depth, deepest)
+        marks = () if depth <= deepest else (f"depth {depth}, to #{node.message.parent_id}",)
+        nested = bool(node.replies) and depth < deepest
+        entry = Entry(
+            header(node.message, *marks), node.message.content, "│  " if nested else "   "
+        )
+        del branches[level:]
+        branch = branches[-1].add(entry) if branches else Tree(entry, guide_style="dim")
+        branches.append(branch)
+    return branches[0]
+
+
+def thread_summary(root: Node) -> str:
+    """How much there is in a thread."""
+    rows = [node.message for _, node in root.walk()]
+    people = {name for row in rows for name in (row.sender, row.receiver)}
+    unread = sum(not row.read for row in rows)
+    return ", ".join(
+        (count(len(rows), "message"), count(len(people), "person", "people"), f"{unread} unread")
+    )
+
+
+def entries(rows: Iterable[MessageRow]) -> Iterator[Entry]:
+    """Messages one below the other, as a conversation is read."""
+    for row in rows:
+        marks = (f"in thread {row.root_id}",) if row.root_id is not None else ()
+        yield Entry(header(row, *marks), row.content)
+
+
+def history(row: MessageRow, versions: Sequence[VersionRow]) -> Iterator[Text]:
+    """The versions of a message, each as what it changed in the one before."""
+    head = Text(f"#{row.id} ", style="cyan")
+    head.append(f"{one_line(row.sender)} → {one_line(row.receiver)}", style="bold not cyan")
+    head.append(f", {count(len(versions), 'version')}", style="not cyan")
+    yield head
+    before: list[str] = []
+    for version in versions:
+        who = f" by {one_line(version.edited_by)}" if version.edited_by else ""
+        what = "first version" if version.number == 1 else f"edited{who}"
+        yield Text(f"@ {version.since:%Y-%m-%d %H:%M:%S} UTC, {what}", style="bold")
+        after = show_unsafe(version.content).split("\n")
+        for line in difflib.ndiff(before, after) if before else (f"  {line}" for line in after):
+            if not line.startswith("?"):  # ndiff's marks of the letters that changed
+                yield Text(line.rstrip(), style={"-": "red", "+": "green"}.get(line[0], ""))
+        before = after
+
+
+def removal(gone: Removal) -> Iterator[Text]:
+    """What deleting an account would take."""
+    yield Text(f"This removes {one_line(gone.user)} for good:")
+    numbers = (
+        ("messages sent", gone.sent),
+        ("messages received", gone.received),
+        ("notifications", gone.notifications),
+        ("old versions", gone.versions),
+        ("threads that lose a message", gone.threads),
+    )
+    for what, number in numbers:
+        yield Text(f"   {what:<28}{number:>9,}")
+    people = [one_line(name) for name in gone.conversations]
+    named = ", ".join(people[:5]) + (f" and {len(people) - 5:,} more" if len(people) > 5 else "")
+    with_whom = f"   with {named}" if people else ""
+    yield Text(f"   {'conversations':<28}{len(people):>9,}{with_whom}")
+    if gone.reattached:
+        stay = (
+            "reply by other people stays and moves"
+            if gone.reattached == 1
+            else ("replies by other people stay and move")
+        )
+        yield Text(f"{gone.reattached:,} {stay} up to the nearest message left.")
+
+
+def removed(gone: Removal) -> str:
+    """What deleting an account took."""
+    return (
+        f"{one_line(gone.user)} is deleted: {count(gone.messages, 'message')},"
+        f" {count(gone.notifications, 'notification')}, {count(gone.versions, 'old version')}."
+    )
+
+
+def imported(report: Report) -> Iterator[Text]:
+    """What became of an archive."""
+    numbers = (
+        ("read", report.read, ""),
+        ("added", report.added, ""),
+        ("already there", report.already_there, ""),
+        ("people added", report.users_added, ""),
+        ("replies to absent messages", report.parents_absent, "now open threads of their own"),
+        ("circles of replies", report.circles_opened, "opened at their oldest message"),
+    )
+    for what, number, note in numbers:
+        if number or what in {"read", "added"}:
+            yield Text(f"{what:<28}{number:>9,}   {note}".rstrip())
+    for reason, lines in sorted(report.skipped.items()):
+        named = ", ".join(map(str, lines[:8])) + (", …" if len(lines) > 8 else "")
+        yield Text(f"{'skipped':<28}{len(lines):>9,}   {reason} (line {named})")
+
+
+def store(state: State) -> Iterator[Text]:
+    """What the store is, and how it is."""
+    import humanize
+
+    size = "" if state.size is None else f", {humanize.naturalsize(state.size)}, {state.mode}"
+    yield Text(f"Store    {state.database}, {show_unsafe(state.location)}{size}")
+    behind = count(len(state.pending), "migration")
+    yield Text(f"Schema   {f'{behind} behind' if state.pending else 'up to date'}")
+    if not state.pending:
+        people = count(state.users, "person", "people")
+        yield Text(f"Data     {count(state.messages, 'message')}, {people}")
+    for finding in state.findings:
+        yield Text(f"Problem  {finding.problem}. To put it right: {finding.fix}", style="red")
+    if not state.findings:
+        yield Text("Everything is fine.", style="green")
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: `1 message`, `2 messages`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -1,0 +1,42 @@
+"""The settings of msgcli with what a host project would add: admin, sessions and URLs."""
+
+import os
+from pathlib import Path
+from tempfile import gettempdir
+
+from settings import *  # noqa: F403
+from settings import DATABASES, INSTALLED_APPS
+
+SECRET_KEY = "for tests only"
+INSTALLED_APPS = [
+    *INSTALLED_APPS,
+    "django.contrib.admin",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+ROOT_URLCONF = "tests.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A real file, so that WAL, locks and erasure are those of a store.
+    DATABASES["default"]["TEST"] = {
+        "NAME": str(Path(gettempdir(), f"msgcli-test-{os.getpid()}.sqlite3"))
+    }
