@@ -21,7 +21,7 @@ from messaging.validation import clean_name
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from django.contrib.auth.models import AbstractBaseUser
+    from messaging.types import AnyUser
 
 
 class Removal(NamedTuple):
@@ -55,7 +55,7 @@ def users() -> Any:
     return get_user_model()._default_manager.all()
 
 
-def find_user(name: str) -> AbstractBaseUser:
+def find_user(name: str) -> AnyUser:
     """The user of this name. Raises UserNotFound, with a near name where there is one."""
     user = _get(name)
     if user is not None:
@@ -67,7 +67,7 @@ def find_user(name: str) -> AbstractBaseUser:
 
 def people(
     names: Sequence[str], *, add: bool, even_if_similar: bool = False
-) -> tuple[list[AbstractBaseUser], list[str]]:
+) -> tuple[list[AnyUser], list[str]]:
     """The users of these names, and which of them had to be added for it.
 
     Raises UserNotFound when one is unknown and may not be added; InvalidName; and
@@ -86,7 +86,7 @@ def people(
     return [find_user(name) for name in names], unknown
 
 
-def add_user(name: str) -> AbstractBaseUser:
+def add_user(name: str) -> AnyUser:
     """Add a user who can't log in until a password is set. Raises InvalidName and NotAllowed."""
     name = clean_name(name)
     if _get(name) is not None:
@@ -109,8 +109,8 @@ def add_users(names: Collection[str]) -> dict[str, Any]:
     return {name: _create(name).pk for name in names}
 
 
-def set_password(user: AbstractBaseUser, password: str) -> None:
-    """Set a password, if the project's validators accept it. Raises NotAllowed with their reasons."""
+def set_password(user: AnyUser, password: str) -> None:
+    """Set a password that the project's validators accept, else raise NotAllowed with reasons."""
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -172,7 +172,7 @@ def user_rows() -> list[UserRow]:
     ]
 
 
-def removal(user: AbstractBaseUser) -> Removal:
+def removal(user: AnyUser) -> Removal:
     """What deleting this account would take, counted without loading any of it."""
     messages = Message.objects.of_user(user)
     of_message = Q(message__sender=user) | Q(message__receiver=user)
@@ -192,7 +192,7 @@ def removal(user: AbstractBaseUser) -> Removal:
     )
 
 
-def delete_user(user: AbstractBaseUser) -> Removal:
+def delete_user(user: AnyUser) -> Removal:
     """Erase an account and every message it sent or received, all or nothing.
 
     Replies by other people to those messages stay. Returns what went.
@@ -207,11 +207,11 @@ def delete_user(user: AbstractBaseUser) -> Removal:
 
 
 def text_is_gone() -> bool:
-    """Whether nothing is left of deleted messages in SQLite's write-ahead log, emptying it if need be."""
+    """Whether nothing is left of deleted messages in SQLite's write-ahead log; it is emptied."""
     return empty_write_ahead_log(router.db_for_write(Message))
 
 
-def _create(name: str) -> AbstractBaseUser:
+def _create(name: str) -> AnyUser:
     model = get_user_model()
     user = model(**{model.USERNAME_FIELD: name})
     user.set_unusable_password()
@@ -219,12 +219,10 @@ def _create(name: str) -> AbstractBaseUser:
     return user
 
 
-def _get(name: str) -> AbstractBaseUser | None:
+def _get(name: str) -> AnyUser | None:
     try:
         name = clean_name(name)
     except InvalidName:
         return None
-    found: AbstractBaseUser | None = (
-        users().filter(**{get_user_model().USERNAME_FIELD: name}).first()
-    )
+    found: AnyUser | None = users().filter(**{get_user_model().USERNAME_FIELD: name}).first()
     return found

@@ -8,7 +8,7 @@ size is read from an index.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db import connections
 
@@ -17,7 +17,6 @@ from messaging.batches import batched
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-    from messaging.models import Message
 
 ROWS = 100  # rows of four parameters, below SQLite's oldest limit of 999
 
@@ -42,10 +41,23 @@ RESTORE = """
     ) WHERE {condition}"""
 
 
-def touch(messages: Iterable[Message], using: str) -> None:
+class Sent(Protocol):
+    """A message, as far as a conversation is concerned."""
+
+    @property
+    def pk(self) -> Any: ...
+    @property
+    def sender_id(self) -> Any: ...
+    @property
+    def receiver_id(self) -> Any: ...
+    @property
+    def timestamp(self) -> Any: ...
+
+
+def touch(messages: Iterable[Sent], using: str) -> None:
     """Let both people's conversations know of these new messages; each needs its id and people."""
     connection = connections[using]
-    newest: dict[tuple[Any, Any], Message] = {}
+    newest: dict[tuple[Any, Any], Sent] = {}
     for message in messages:
         for pair in {
             (message.sender_id, message.receiver_id),
@@ -74,7 +86,7 @@ def refresh(pairs: Collection[tuple[Any, Any]], using: str) -> None:
 
 
 def restore(connection: BaseDatabaseWrapper, condition: str) -> None:
-    """Find the newest message again where the raw SQL `condition` holds; drop empty conversations."""
+    """Find the newest message again where the raw SQL `condition` holds; drop the empty ones."""
     sqlite = connection.vendor == "sqlite"
     statement = RESTORE.format(
         least="MIN" if sqlite else "LEAST",
@@ -89,7 +101,7 @@ def restore(connection: BaseDatabaseWrapper, condition: str) -> None:
 def _prepared(rows: Sequence[tuple[Any, ...]], connection: BaseDatabaseWrapper) -> list[Any]:
     from messaging.models import Conversation
 
-    fields = [
+    fields: list[Any] = [
         Conversation._meta.get_field(name)
         for name in ("owner", "other", "last_message", "last_timestamp")
     ]

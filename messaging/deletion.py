@@ -8,7 +8,7 @@ so memory does not grow with the number of messages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, models, transaction
@@ -96,13 +96,16 @@ def erase(querysets: Sequence[models.QuerySet[Message]], using: str) -> int:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA secure_delete = ON")
             cursor.fetchall()
-    with transaction.atomic(using=using), connection.cursor() as cursor:
-        with trees.temporary_ids(cursor, GONE):
-            for messages in querysets:
-                _fill(cursor, messages, using)
-            _reattach_replies(cursor, using)
-            deleted = _delete_rows(cursor, querysets[0].model, using)
-            conversations.restore(connection, f"last_message_id IN (SELECT id FROM {GONE})")
+    with (
+        transaction.atomic(using=using),
+        connection.cursor() as cursor,
+        trees.temporary_ids(cursor, GONE),
+    ):
+        for messages in querysets:
+            _fill(cursor, messages, using)
+        _reattach_replies(cursor)
+        deleted = _delete_rows(cursor, querysets[0].model, using)
+        conversations.restore(connection, f"last_message_id IN (SELECT id FROM {GONE})")
     if deleted:
         transaction.on_commit(lambda: empty_write_ahead_log(using), using=using)
     return deleted
@@ -138,7 +141,7 @@ def _fill(cursor: CursorWrapper, messages: models.QuerySet[Message], using: str)
     )
 
 
-def _reattach_replies(cursor: CursorWrapper, using: str) -> None:
+def _reattach_replies(cursor: CursorWrapper) -> None:
     cursor.execute(f"SELECT EXISTS ({SURVIVING_REPLIES})")
     if not cursor.fetchone()[0]:
         return
@@ -164,8 +167,8 @@ def _must_be_loaded(model: type[Message]) -> bool:
         signal.has_listeners(model) for signal in (signals.pre_delete, signals.post_delete)
     )
     return listening or any(
-        relation.related_model._meta.app_label != model._meta.app_label
-        for relation in get_candidate_relations_to_delete(model._meta)
+        cast("Any", relation).related_model._meta.app_label != model._meta.app_label
+        for relation in get_candidate_relations_to_delete(cast("Any", model._meta))
     )
 
 
@@ -178,6 +181,6 @@ def _delete_through_django(cursor: CursorWrapper, model: type[Message], using: s
         if not ids:
             return deleted
         last = ids[-1]
-        collector = Collector(using=using, origin=model)
+        collector = Collector(using=using)
         collector.collect(model._base_manager.using(using).filter(pk__in=ids))
         deleted += collector.delete()[1].get(model._meta.label, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from django.db import connections, router, transaction
@@ -14,8 +15,9 @@ from messaging.batches import batched
 from messaging.models import Conversation, Message, MessageHistory, Notification
 
 
-class Check(NamedTuple):
-    """Something that should never be, how to count it, and how to mend it (None: by hand)."""
+@dataclass(frozen=True)
+class Check:
+    """Something that should never be, how to count it, and how to mend it."""
 
     problem: str
     count: Callable[[str], int]
@@ -26,7 +28,7 @@ class Fault(NamedTuple):
     """A problem that a check has found, and how often."""
 
     problem: str
-    count: int
+    number: int
 
 
 def damage(using: str) -> list[str]:
@@ -46,7 +48,7 @@ def faults() -> list[Fault]:
     """Every check that fails."""
     using = router.db_for_write(Message)
     counted = (Fault(check.problem, check.count(using)) for check in CHECKS)
-    return [fault for fault in counted if fault.count]
+    return [fault for fault in counted if fault.number]
 
 
 def mend() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models, router, transaction
@@ -16,6 +16,9 @@ from messaging.managers import (
     NotificationQuerySet,
     UnreadMessagesManager,
 )
+
+if TYPE_CHECKING:
+    from messaging.types import AnyUser
 
 
 class Message(models.Model):
@@ -43,15 +46,13 @@ class Message(models.Model):
         "self", on_delete=models.DO_NOTHING, null=True, editable=False, related_name="+"
     )
     # The id that the message had in the archive it came from, where it could not be kept.
-    source_id = models.CharField(
-        max_length=255,
-        null=True,
-        editable=False,
-        db_index=True,  # noqa: DJ001  (NULL: not imported)
+    # NULL, which an index can leave aside, in all that were written here.
+    source_id = models.CharField(  # noqa: DJ001
+        max_length=255, null=True, editable=False, db_index=True
     )
 
     # Not columns: who is editing, and what a save found in the database before it wrote.
-    editor: models.Model | None = None
+    editor: AnyUser | None = None
     stored: dict[str, Any] | None = None
 
     objects = MessageManager()

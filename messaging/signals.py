@@ -97,7 +97,8 @@ def _stored_values(instance: Message, using: str) -> dict[str, Any] | None:
     if instance.pk is None:
         return None
     stored = Message.objects.using(using).select_for_update().filter(pk=instance.pk)
-    return stored.values(*WATCHED).first()
+    found: dict[str, Any] | None = stored.values(*WATCHED).first()
+    return found
 
 
 def _join_thread(instance: Message, using: str) -> None:

@@ -54,11 +54,11 @@ def nest(rows: Iterable[MessageRow]) -> list[Node]:
     is opened at its first row.
     """
     nodes = {row.id: Node(row) for row in rows}
-    roots = []
+    roots: list[Node] = []
     for node in nodes.values():
         parent = nodes.get(node.message.parent_id) if node.message.parent_id is not None else None
         (roots if parent is None else parent.replies).append(node)
-    reached = sum(1 for root in roots for _ in root.walk())
+    reached = sum(len(list(root.walk())) for root in roots)
     if reached < len(nodes):
         roots.extend(_open_circles(nodes, roots))
     return roots

@@ -79,18 +79,21 @@ def rethread(message_ids: Iterable[int], using: str) -> None:
 
 def threads_in_circles(message_ids: Iterable[int], using: str) -> list[int]:
     """As `rethread`, but returns the messages that no thread's top leads to instead of raising."""
-    with transaction.atomic(using=using), connections[using].cursor() as cursor:
-        with moved_ids(cursor):
-            for batch in batched(message_ids):
-                values = ", ".join(["(%s)"] * len(batch))
-                cursor.execute(
-                    f"INSERT INTO {MOVED} (id) VALUES {values} ON CONFLICT DO NOTHING", batch
-                )
-            return set_roots(cursor)
+    with (
+        transaction.atomic(using=using),
+        connections[using].cursor() as cursor,
+        moved_ids(cursor),
+    ):
+        for batch in batched(message_ids):
+            values = ", ".join(["(%s)"] * len(batch))
+            cursor.execute(
+                f"INSERT INTO {MOVED} (id) VALUES {values} ON CONFLICT DO NOTHING", batch
+            )
+        return set_roots(cursor)
 
 
 def open_circles(message_ids: Iterable[int], using: str) -> list[int]:
-    """As `rethread`, but a circle is opened at its oldest message; returns the messages so freed."""
+    """As `rethread`, but opens a circle at its oldest message; returns those messages."""
     from messaging.models import Message
 
     opened: list[int] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -45,7 +46,8 @@ def clean_name(name: str) -> str:
     """Return the form in which `name` is kept; raise InvalidName when it can't be a user's."""
     model = get_user_model()
     name = name.strip()
-    limit = model._meta.get_field(model.USERNAME_FIELD).max_length or 150
+    field: Any = model._meta.get_field(model.USERNAME_FIELD)
+    limit = field.max_length or 150
     if not name:
         raise InvalidName("A user name can't be blank.")
     if len(name) > limit:

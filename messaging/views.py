@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import cache_page, never_cache
@@ -22,6 +21,9 @@ from messaging import accounts, plain
 from messaging.exceptions import MessageNotFound, MessagingError, NotFound
 from messaging.models import Message
 from messaging.threads import nest
+
+if TYPE_CHECKING:
+    from messaging.types import AnyUser
 
 PAGE = 50
 CACHE_SECONDS = 60
@@ -123,9 +125,8 @@ def message_list(request: HttpRequest, username: str) -> HttpResponse:
     return JsonResponse([plain.message(row) for row in reversed(rows)], safe=False)
 
 
-def _reader(request: HttpRequest) -> AbstractBaseUser:
-    assert isinstance(request.user, AbstractBaseUser)  # login_required saw to it
-    return request.user
+def _reader(request: HttpRequest) -> AnyUser:
+    return cast("AnyUser", request.user)  # login_required has seen to it
 
 
 def _problem(status: int, detail: str) -> JsonResponse:

@@ -122,7 +122,7 @@ def show_json_list(values: Iterable[Any]) -> None:
 
 
 @contextmanager
-def progress(file: IO[bytes], what: str) -> Iterator[Iterable[bytes]]:
+def progress(file: Any, what: str) -> Iterator[Iterable[bytes]]:
     """The lines of a file, with a bar on stderr while they are read, if that is a terminal."""
     if not sys.stderr.isatty():
         yield file

@@ -41,7 +41,7 @@ EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
 
 # What SQLite says (https://www.sqlite.org/rescode.html), and what a user can do about it.
 SQLITE_SENTENCES = {
-    "database is locked": "is busy: another program has been writing to it for too long. Try again.",
+    "database is locked": "is busy: another program has been writing for too long. Try again.",
     "readonly database": "can't be written to: allow it with chmod u+w, or use another store.",
     "unable to open": "can't be opened: check that you may read it, and its folder.",
     "not a database": "is not an SQLite database: choose another file with MSGCLI_DATABASE_URL.",

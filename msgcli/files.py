@@ -6,6 +6,7 @@ import gzip
 import os
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,12 @@ from typing import IO, TYPE_CHECKING, Any
 from msgcli.errors import FileTrouble
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from messaging.types import AnyUser
 
 GZIP = b"\x1f\x8b"  # RFC 1952, section 2.3.1
 
 
-def write_archive(path: Path, user: AbstractBaseUser | None) -> int:
+def write_archive(path: Path, user: AnyUser | None) -> int:
     """Write the messages of a user, or all, to a file only its owner can read; returns how many.
 
     The file appears when it is complete. The same messages give the same bytes, compressed
@@ -39,16 +40,16 @@ def write_archive(path: Path, user: AbstractBaseUser | None) -> int:
 
 
 @contextmanager
-def opened_archive(name: str) -> Iterator[IO[bytes]]:
+def opened_archive(name: str) -> Iterator[Any]:
     """The lines of a file, or of stdin for `-`, unpacked if they are compressed by gzip.
 
     Raises FileTrouble, in the block too, when the file can't be read to its end.
     """
     try:
         with _opened(name) as raw:
-            head = raw.peek(len(GZIP))[: len(GZIP)]
-            yield gzip.open(raw) if head == GZIP else raw
-    except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+            packed = raw.peek(len(GZIP))[: len(GZIP)] == GZIP
+            yield gzip.GzipFile(fileobj=raw, mode="rb") if packed else raw
+    except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise FileTrouble(f"{name} can't be read: {reason}.") from error
 

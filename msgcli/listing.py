@@ -11,18 +11,18 @@ from msgcli.options import SHOWN
 if TYPE_CHECKING:
     from msgcli.render import Column
 
-Row = TypeVar("Row", covariant=True)
+Row_co = TypeVar("Row_co", covariant=True)
 
 
-class Rows(Protocol[Row]):
+class Rows(Protocol[Row_co]):
     """A queryset that can be cut, counted, and read as finished rows."""
 
-    def __getitem__(self, piece: slice, /) -> Rows[Row]: ...
+    def __getitem__(self, piece: slice, /) -> Rows[Row_co]: ...
     def count(self) -> int: ...
-    def rows(self) -> Sequence[Row]: ...
+    def rows(self) -> Sequence[Row_co]: ...
 
 
-def newest(found: Rows[Row], limit: int | None, json: bool) -> tuple[list[Row], int]:
+def newest(found: Rows[Row_co], limit: int | None, json: bool) -> tuple[list[Row_co], int]:
     """The rows to show, from a queryset that has the newest first, and how many are left out."""
     shown = limit or (SHOWN if console.is_terminal() and not json else None)
     if shown is None:

@@ -56,9 +56,17 @@ class CommandGroup(TyperGroup):
             )
         return self.commands[cmd_name]  # type: ignore[return-value]
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Any = None,
+        prog_name: Any = None,
+        complete_var: Any = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
         try:
-            code = super().main(*args, standalone_mode=False, **extra)
+            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except SystemExit as error:
             code = error.code
         except (KeyboardInterrupt, EOFError, typer.Abort):

@@ -14,10 +14,10 @@ from messaging.plain import dumps, message, utc
 from messaging.threads import MessageRow
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from messaging.types import AnyUser
 
 
-def export_lines(user: AbstractBaseUser | None = None) -> Iterator[str]:
+def export_lines(user: AnyUser | None = None) -> Iterator[str]:
     """The messages of a user, or all there are, as lines of JSON in the order of their ids.
 
     A reply to a message that is not part of the export opens a thread of its own there, so

@@ -13,7 +13,7 @@ from messaging.managers.rows import InboxRow, message_columns, name_of
 from messaging.threads import MessageRow
 
 if TYPE_CHECKING:
-    from messaging.models import Conversation
+    from messaging.models import Conversation  # noqa: F401  (named in a string below)
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):

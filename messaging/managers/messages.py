@@ -21,9 +21,8 @@ from messaging.threads import MessageRow
 from messaging.validation import clean_content
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
-
     from messaging.models import Message
+    from messaging.types import AnyUser
 
 MAX_ID = 2**63 - 1  # the largest id that a database holds
 
@@ -109,10 +108,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
                 message.parent_message = parent
                 replies[parent.pk].append(message)
         for message in thread:
-            loaded = self.model.objects.using(self.db).all()
-            loaded._result_cache = replies[message.pk]
-            loaded._prefetch_done = True
-            message._prefetched_objects_cache = {"replies": loaded}
+            # As prefetch_related leaves it, which itself would take a query for each level.
+            loaded: Any = self.model.objects.using(self.db).all()
+            loaded._result_cache, loaded._prefetch_done = replies[message.pk], True
+            vars(message)["_prefetched_objects_cache"] = {"replies": loaded}
         root_id = by_id[message_id].root_id or message_id
         return by_id[root_id]
 
@@ -124,8 +123,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def send(
         self,
-        sender: AbstractBaseUser,
-        receiver: AbstractBaseUser,
+        sender: AnyUser,
+        receiver: AnyUser,
         content: str,
         *,
         parent: Message | None = None,
@@ -137,7 +136,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     send.alters_data = True  # type: ignore[attr-defined]
 
-    def reply(self, message_id: int, sender: AbstractBaseUser, content: str) -> Message:
+    def reply(self, message_id: int, sender: AnyUser, content: str) -> Message:
         """Answer a message, to the other person of it.
 
         Raises MessageNotFound, InvalidText, and NotAllowed to anyone but those two.
@@ -154,9 +153,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     reply.alters_data = True  # type: ignore[attr-defined]
 
-    def edit(
-        self, message_id: int, content: str, *, editor: AbstractBaseUser | None = None
-    ) -> Message:
+    def edit(self, message_id: int, content: str, *, editor: AnyUser | None = None) -> Message:
         """Replace what a message says; the earlier version is kept, unless it said the same.
 
         Raises MessageNotFound, InvalidText, and NotAllowed when `editor` did not send it.
@@ -195,7 +192,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     update.alters_data = True  # type: ignore[attr-defined]
 
-    def bulk_create(  # type: ignore[override]
+    def bulk_create(
         self,
         objs: Iterable[Message],
         batch_size: int | None = None,
@@ -231,11 +228,12 @@ class MessageQuerySet(models.QuerySet["Message"]):
 MessageManager = models.Manager.from_queryset(MessageQuerySet, class_name="MessageManager")
 
 
-class UnreadMessagesManager(MessageManager):  # type: ignore[misc, valid-type]
+class UnreadMessagesManager(MessageManager):  # type: ignore[type-arg]
     """The messages that their receivers have not read."""
 
     def get_queryset(self) -> MessageQuerySet:
-        return super().get_queryset().filter(read=False)  # type: ignore[no-any-return]
+        unread: MessageQuerySet = super().get_queryset().filter(read=False)  # type: ignore[assignment]
+        return unread
 
     def unread_for_user(self, user: Any) -> MessageQuerySet:
         """A user's unread messages, newest first, with just the fields that a list shows.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.db import NotSupportedError, models, transaction
 from django.db.models import QuerySet
 
@@ -54,7 +55,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         """The notifications with their messages as plain rows, in one query."""
         columns = ("id", name_of("user"), "timestamp", "read", *message_columns("message__"))
         return [
-            NotificationRow(*row[:4], MessageRow._make(row[4:]))
+            NotificationRow._make((*row[:4], MessageRow._make(row[4:])))
             for row in self.values_list(*columns)
         ]
 
@@ -79,7 +80,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     delete.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
 
-    def bulk_create(  # type: ignore[override]
+    def bulk_create(
         self,
         objs: Iterable[Notification],
         batch_size: int | None = None,
@@ -107,5 +108,5 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
                 QuerySet.update(about.exclude(read=read), read=read)
 
     def _messages(self) -> QuerySet[Message]:
-        message = self.model._meta.get_field("message").related_model
-        return message._default_manager.using(self.db).order_by()  # type: ignore[union-attr, no-any-return]
+        message: type[Message] = apps.get_model("messaging", "Message")
+        return message.objects.using(self.db).order_by()

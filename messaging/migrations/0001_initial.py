@@ -3,9 +3,10 @@
 import django.db.models.deletion
 import django.db.models.functions.comparison
 import django.utils.timezone
-import messaging.deletion
 from django.conf import settings
 from django.db import migrations, models
+
+import messaging.deletion
 
 
 class Migration(migrations.Migration):

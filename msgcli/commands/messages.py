@@ -119,9 +119,8 @@ def delete(message_id: MessageId, yes: Yes = False, json: Json = False) -> None:
 
     message = Message.objects.select_related("sender", "receiver").get_by_id(message_id)
     if not yes:
-        confirm(
-            f"Delete message {message_id}, {message.sender} → {message.receiver}? It can't be undone."
-        )
+        people = f"{message.sender} → {message.receiver}"
+        confirm(f"Delete message {message_id}, {people}? It can't be undone.")
     replies = message.replies.count()
     message.delete()
     if json:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from importlib.resources import files
 from typing import Annotated
 
 import typer
-from typer.completion import get_completion_script
+from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
 from msgcli import console
 
 app = typer.Typer()
 
 
-class Shell(str, Enum):
+class Shell(StrEnum):
     """The shells that Typer knows."""
 
     bash = "bash"
@@ -33,7 +33,7 @@ def schema() -> None:
 def shell_completion(
     shell: Annotated[Shell, typer.Argument(help="The shell to complete in.")],
 ) -> None:
-    """Print the script that completes commands, names and ids; msgcli --install-completion adds it."""
+    """Print the script that completes commands, names and ids in your shell."""
     script = get_completion_script(
         prog_name="msgcli", complete_var="_MSGCLI_COMPLETE", shell=shell.value
     )

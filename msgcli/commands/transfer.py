@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -78,8 +77,7 @@ def export(
     name = None if everybody else user or my_name()
     person = find_user(name) if name else None
     if output is None:
-        with closing(export_lines(person)) as lines:
-            console.show_lines(lines)
+        console.show_lines(export_lines(person))
         return
     written = write_archive(output, person)
     if json:
