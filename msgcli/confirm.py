@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from messaging.plain import show_unsafe
 from msgcli.errors import NotConfirmed
 
 
@@ -23,6 +22,8 @@ def confirm_by_name(question: str, name: str) -> None:
 def _answer(prompt: str) -> str:
     if not sys.stdin.isatty():
         raise NotConfirmed("There is no terminal to ask on: repeat with --yes to go on.")
+    from messaging.plain import show_unsafe
+
     sys.stderr.write(show_unsafe(prompt))
     sys.stderr.flush()
     return sys.stdin.readline().strip()

@@ -12,8 +12,6 @@ from functools import cache
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
-from messaging.plain import dumps
-
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -109,11 +107,15 @@ def width() -> int:
 
 def show_json(value: Any) -> None:
     """Write one JSON value on stdout."""
+    from messaging.plain import dumps
+
     sys.stdout.write(dumps(value) + "\n")
 
 
 def show_json_list(values: Iterable[Any]) -> None:
     """Write a JSON array on stdout, an element a line, as they come."""
+    from messaging.plain import dumps
+
     separator = "[\n"
     for value in values:
         sys.stdout.write(separator + dumps(value))

@@ -7,7 +7,6 @@ import sys
 import typer
 
 from messaging.exceptions import MessagingError, NotFound
-from messaging.plain import show_unsafe
 
 DONE, REFUSED, USAGE, NOT_FOUND, NOT_CONFIRMED, NOT_READY = range(6)
 INTERRUPTED = 130  # as a shell reports a command stopped by Ctrl-C
@@ -53,6 +52,8 @@ SQLITE_SENTENCES = {
 
 def report(error: Exception) -> int:
     """Print the sentence of an error on stderr; returns the exit code."""
+    from messaging.plain import show_unsafe
+
     code, sentence = explain(error)
     sys.stderr.write(show_unsafe(sentence) + "\n")
     return code

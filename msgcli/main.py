@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info
+from typer.models import CommandInfo
 
 from msgcli import bootstrap, console, errors
 
@@ -49,10 +50,10 @@ class CommandGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         if cmd_name not in self.commands:
-            module = import_module(f"msgcli.commands.{COMMANDS[cmd_name]}")
-            info = next(i for i in module.app.registered_commands if i.name == cmd_name)
             self.commands[cmd_name] = get_command_from_info(
-                info, pretty_exceptions_short=False, rich_markup_mode=self.rich_markup_mode
+                _registered(cmd_name),
+                pretty_exceptions_short=False,
+                rich_markup_mode=self.rich_markup_mode,
             )
         return self.commands[cmd_name]  # type: ignore[return-value]
 
@@ -77,6 +78,11 @@ class CommandGroup(TyperGroup):
             code = errors.report(error)
         code = code if isinstance(code, int) else 0
         return sys.exit(console.close() or code) if standalone_mode else code
+
+
+def _registered(name: str) -> CommandInfo:
+    commands = import_module(f"msgcli.commands.{COMMANDS[name]}").app.registered_commands
+    return next(info for info in commands if info.name == name)
 
 
 app = typer.Typer(

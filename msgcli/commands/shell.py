@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from importlib.resources import files
 from typing import Annotated
 
 import typer
@@ -26,6 +25,8 @@ class Shell(StrEnum):
 @app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of what --json prints."""
+    from importlib.resources import files
+
     console.show_lines([files("msgcli").joinpath("schema.json").read_text("utf-8").rstrip()])
 
 

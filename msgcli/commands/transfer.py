@@ -9,7 +9,6 @@ import typer
 
 from msgcli import bootstrap, console
 from msgcli.completion import user_names
-from msgcli.files import opened_archive, write_archive
 from msgcli.options import Json, my_name
 
 app = typer.Typer()
@@ -35,6 +34,7 @@ def import_(
     """
     from messaging.archive import import_records
     from messaging.archive.jsonlines import records
+    from msgcli.files import opened_archive
 
     with opened_archive(file) as lines, console.progress(lines, f"Importing {file}") as counted:
         report = import_records(
@@ -79,6 +79,8 @@ def export(
     if output is None:
         console.show_lines(export_lines(person))
         return
+    from msgcli.files import write_archive
+
     written = write_archive(output, person)
     if json:
         console.show_json({"exported": written, "file": str(output)})
