@@ -72,6 +72,7 @@ class Stored(NamedTuple):
 
     pk: int
     source_id: str | None
+    parent_message_id: int | None
     root_id: int | None
     sender_id: Any
     receiver_id: Any
@@ -79,7 +80,7 @@ class Stored(NamedTuple):
 
     def is_same(self, other: Stored) -> bool:
         """Whether two messages of one id are one message: same people, same time."""
-        return self[3:] == other[3:]
+        return self[4:] == other[4:]
 
 
 def import_records(
@@ -157,7 +158,7 @@ class _Importer:
                 new.append((message, record))
             else:
                 self.report.already_there += 1
-        self._insert(new, placed)
+        self._insert(new)
         here = {str(record.id) for _, record in batch} & placed.keys()
         self.scratch.executemany(
             "INSERT OR IGNORE INTO placed VALUES (?, ?)", ((key, placed[key].pk) for key in here)
@@ -212,7 +213,7 @@ class _Importer:
             sender, receiver = self.users[record.sender], self.users[record.receiver]
         except KeyError:
             raise ArchiveError("its sender or receiver is not a user here.") from None
-        wanted = Stored(0, None, None, sender, receiver, record.timestamp)
+        wanted = Stored(0, None, None, None, sender, receiver, record.timestamp)
         key = str(record.id)
         if key in placed:
             if placed[key].is_same(wanted):
@@ -222,11 +223,11 @@ class _Importer:
             if message.is_same(wanted):
                 return message, False
         pk = self._new_id(record.id)
-        parent = placed.get(str(record.parent_id)) if record.parent_id is not None else None
-        root = None if parent is None else parent.root_id or parent.pk
-        return wanted._replace(
-            pk=pk, source_id=None if pk == record.id else key, root_id=root
-        ), True
+        parent = None if record.parent_id is None else placed.get(str(record.parent_id))
+        if parent is not None:
+            root = parent.root_id or parent.pk
+            wanted = wanted._replace(parent_message_id=parent.pk, root_id=root)
+        return wanted._replace(pk=pk, source_id=None if pk == record.id else key), True
 
     def _new_id(self, source_id: str | int) -> int:
         """The record's own id where it is free, else one after all that were given so far."""
@@ -238,21 +239,18 @@ class _Importer:
         self.next_id = max(self.next_id, pk + 1)
         return pk
 
-    def _insert(self, new: list[tuple[Stored, Record]], placed: dict[str, Stored]) -> None:
+    def _insert(self, new: list[tuple[Stored, Record]]) -> None:
         at = self.connection.ops.adapt_datetimefield_value
         messages, notifications, versions, waiting = [], [], [], []
         for message, record in new:
-            pk, source_id, root, sender, receiver, _ = message
-            parent = placed.get(str(record.parent_id)) if record.parent_id is not None else None
-            if record.parent_id is not None and (parent is None or parent.pk == pk):
+            pk, source_id, parent, root, sender, receiver, _ = message
+            if parent is None and record.parent_id is not None:
                 waiting.append((pk, str(record.parent_id)))
-                parent, root = None, None
             time = at(record.timestamp)
             sender, receiver = self._prepared(sender), self._prepared(receiver)
-            parent_id = None if parent is None else parent.pk
             flags = (record.read, record.edited)
             messages.append(
-                (pk, sender, receiver, record.content, time, *flags, parent_id, root, source_id)
+                (pk, sender, receiver, record.content, time, *flags, parent, root, source_id)
             )
             notifications.append((pk, receiver, time, record.read))
             versions += [
