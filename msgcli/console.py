@@ -70,7 +70,7 @@ def _console(file: IO[str], width: int | None, terminal: bool | None = None) -> 
 
 def remark(text: str) -> None:
     """Tell the person something beside the output, on stderr."""
-    err().print(text, soft_wrap=True)
+    err().print(text)
 
 
 def show(*renderables: RenderableType) -> None:

@@ -42,9 +42,11 @@ def show_list(columns: Sequence[Column], rows: Sequence[Sequence[str]], remark: 
     console.remark(remark)
 
 
-def left_out(more: int) -> str:
-    """What to say of rows that are not shown."""
-    return f" {more:,} more: --limit N or --json shows them." if more else ""
+def tally(shown: int, more: int, noun: str) -> str:
+    """How many there are, and how to see those that are not shown."""
+    if more:
+        return f"{shown:,} of {shown + more:,} {noun}; --limit N shows more."
+    return f"{shown:,} {noun.removesuffix('s') if shown == 1 else noun}."
 
 
 def show_json(convert: Callable[[Any], Any], rows: Iterable[Any]) -> None:

@@ -81,8 +81,8 @@ class CommandGroup(TyperGroup):
 
 
 def _registered(name: str) -> CommandInfo:
-    commands = import_module(f"msgcli.commands.{COMMANDS[name]}").app.registered_commands
-    return next(info for info in commands if info.name == name)
+    app: typer.Typer = import_module(f"msgcli.commands.{COMMANDS[name]}").app
+    return next(info for info in app.registered_commands if info.name == name)
 
 
 app = typer.Typer(

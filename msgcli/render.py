@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Text narrower than this is no longer readable, so deeper replies are not indented further.
 NARROWEST_TEXT = 40
 WIDEST_TREE = 120
+WIDEST_NAME = 24
 INDENT = 4
 
 
@@ -77,19 +78,24 @@ def ago(moment: datetime) -> str:
     return {"now": "just now", "a day ago": "yesterday"}.get(said, said)
 
 
-def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Table:
+def table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:
     """A list for a terminal: one line a row, the last column cut where the screen ends."""
-    grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        last = column is columns[-1]
+    grid = Table(
+        box=None,
+        header_style="bold",
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        expand=not columns[-1].right,
+    )
+    for column, width in zip(columns, _widths(columns, rows), strict=True):
         grid.add_column(
             column.title,
             justify="right" if column.right else "left",
             style=column.style,
             no_wrap=True,
             overflow="ellipsis",
-            ratio=1 if last else None,
-            max_width=None if last or column.right else 24,
+            width=min(width, WIDEST_NAME) or None,
+            ratio=None if width else 1,
         )
     for row in rows:
         grid.add_row(*map(Text, row))
@@ -98,11 +104,8 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Table:
 
 def plain_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """The same list for a pipe: complete, aligned, and without an end of line to reach."""
-    lines = [[column.title for column in columns], *rows]
-    widths = [max(cell_len(line[i]) for line in lines) for i in range(len(columns))]
-    if not columns[-1].right:
-        widths[-1] = 0
-    for line in lines:
+    widths = _widths(columns, rows)
+    for line in ([column.title for column in columns], *rows):
         cells = (
             " " * (width - cell_len(cell)) + cell
             if column.right
@@ -110,6 +113,13 @@ def plain_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Ite
             for cell, width, column in zip(line, widths, columns, strict=True)
         )
         yield "  ".join(cells).rstrip()
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
+    """The cells that each column needs; 0 for a last column of text, which takes what is left."""
+    lines = ([column.title for column in columns], *rows)
+    widths = [max(cell_len(line[i]) for line in lines) for i in range(len(columns))]
+    return widths if columns[-1].right else [*widths[:-1], 0]
 
 
 def message_cells(row: MessageRow) -> list[str]:

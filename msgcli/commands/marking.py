@@ -9,7 +9,7 @@ import typer
 from msgcli import bootstrap, console
 from msgcli.completion import message_ids
 from msgcli.errors import UsageError
-from msgcli.listing import left_out, newest, show_json, show_list
+from msgcli.listing import newest, show_json, show_list, tally
 from msgcli.options import Json, Limit, User, me, message_id, my_name
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def notifications(
         return
     from msgcli import render
 
-    remark = f"{render.count(len(rows) + more, 'notification')}.{left_out(more)}"
+    remark = tally(len(rows), more, "notifications")
     cells = [render.notification_cells(row) for row in rows]
     nothing = f"No notifications for {owner.get_username()}."
     show_list(render.NOTIFICATION_COLUMNS, cells, remark if rows else nothing)

@@ -9,7 +9,7 @@ import typer
 from msgcli import bootstrap, console
 from msgcli.completion import message_ids, user_names
 from msgcli.errors import UsageError
-from msgcli.listing import left_out, newest, show_json, show_list
+from msgcli.listing import newest, show_json, show_list, tally
 from msgcli.options import Json, Limit, MarkRead, MessageId, User, me, message_id, my_name
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ def inbox(user: User = None, limit: Limit = None, json: Json = False) -> None:
     from msgcli import render
 
     name = owner.get_username()
-    unread = sum(row.unread for row in rows)
-    remark = f"{render.count(len(rows) + more, 'conversation')}, {unread} unread.{left_out(more)}"
+    remark = tally(len(rows), more, "conversations")
     cells = [render.inbox_cells(row, name) for row in rows]
     show_list(render.INBOX_COLUMNS, cells, remark if rows else f"No messages for {name} yet.")
 
@@ -128,7 +127,7 @@ def unread(
         from msgcli import render
 
         hint = "msgcli thread ID to read, msgcli mark-read ID when done."
-        remark = f"{len(rows) + more:,} unread. {hint}{left_out(more)}"
+        remark = f"{tally(len(rows), more, 'unread')} {hint}"
         cells = [render.message_cells(row) for row in rows]
         nothing = f"Nothing unread for {reader.get_username()}."
         show_list(render.MESSAGE_COLUMNS, cells, remark if rows else nothing)

@@ -36,7 +36,10 @@ def import_(
     from messaging.archive.jsonlines import records
     from msgcli.files import opened_archive
 
-    with opened_archive(file) as lines, console.progress(lines, f"Importing {file}") as counted:
+    with (
+        opened_archive(file) as lines,
+        console.progress(lines, f"Importing {Path(file).name}") as counted,
+    ):
         report = import_records(
             records(counted),
             skip_bad=skip_bad,

@@ -11,7 +11,7 @@ import typer
 from msgcli import bootstrap, console
 from msgcli.confirm import confirm_by_name
 from msgcli.errors import UsageError
-from msgcli.listing import left_out, show_json, show_list
+from msgcli.listing import show_json, show_list, tally
 from msgcli.options import SHOWN, Json, Limit, User, Yes, me
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def users(limit: Limit = None, json: Json = False) -> None:
     from msgcli import render
 
     more = max(0, len(rows) - shown)
-    remark = f"{render.count(len(rows), 'user')}.{left_out(more)}"
+    remark = tally(len(rows[:shown]), more, "users")
     cells = [render.user_cells(row) for row in rows[:shown]]
     show_list(render.USER_COLUMNS, cells, remark if rows else "No users yet.")
 
