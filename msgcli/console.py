@@ -137,13 +137,17 @@ def progress(file: Any, what: str) -> Iterator[Iterable[bytes]]:
         yield lines
 
 
-def close() -> int:
-    """Flush what is left; a reader that has gone away is no error."""
+def flush() -> None:
+    """Write what is left; a reader that has gone away is no error."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+        discard()
+
+
+def discard() -> None:
+    """Let what is still to be written go nowhere, without an error when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

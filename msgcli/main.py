@@ -57,6 +57,13 @@ class CommandGroup(TyperGroup):
             )
         return self.commands[cmd_name]  # type: ignore[return-value]
 
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # whoever reads the output, as `head`, has seen enough
+            console.discard()
+            raise typer.Exit from None
+
     def main(
         self,
         args: Any = None,
@@ -77,7 +84,8 @@ class CommandGroup(TyperGroup):
                 raise
             code = errors.report(error)
         code = code if isinstance(code, int) else 0
-        return sys.exit(console.close() or code) if standalone_mode else code
+        console.flush()
+        return sys.exit(code) if standalone_mode else code
 
 
 def _registered(name: str) -> CommandInfo:
@@ -89,6 +97,7 @@ app = typer.Typer(
     cls=CommandGroup,
     no_args_is_help=True,
     rich_markup_mode="rich",
+    pretty_exceptions_enable=False,  # --debug shows a plain traceback
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -233,7 +233,7 @@ def thread_summary(root: Node) -> str:
     people = {name for row in rows for name in (row.sender, row.receiver)}
     unread = sum(not row.read for row in rows)
     return ", ".join(
-        (count(len(rows), "message"), count(len(people), "person", "people"), f"{unread} unread")
+        (count(len(rows), "message"), count(len(people), "person", "people"), f"{unread:,} unread")
     )
 
 
