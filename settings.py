@@ -1,6 +1,7 @@
 """The Django settings of msgcli on its own: one SQLite file, unless the environment says otherwise.
 
-MSGCLI_DATABASE_URL  another database, as sqlite:///path or postgres://user:password@host/name
+MSGCLI_DATABASE_URL  another database: postgres://user:password@host/name, or sqlite:///path,
+                     perhaps with ?timeout=5 (seconds to wait for another writer, else 20)
 MSGCLI_CACHE_URL     another cache, as redis://host:port/0 (default: this process's memory)
 MSGCLI_DATA_DIR      another folder for the SQLite file
 MSGCLI_MAX_LENGTH    the longest text of a message, in characters
@@ -15,7 +16,7 @@ from typing import Any
 from platformdirs import user_data_path
 
 
-def embedded_database(path: str) -> dict[str, Any]:
+def embedded_database(path: str, options: dict[str, Any] | None = None) -> dict[str, Any]:
     """The settings of an SQLite file that many processes may write to.
 
     IMMEDIATE takes the write lock where a transaction begins, so that none of them fails
@@ -35,6 +36,7 @@ def embedded_database(path: str) -> dict[str, Any]:
                     "PRAGMA cache_size = -32000",  # 32 MB, for large imports and deletions
                 )
             ),
+            **(options or {}),
         },
     }
 
@@ -48,7 +50,7 @@ def database(url: str | None) -> dict[str, Any]:
 
     config = dict(dj_database_url.parse(url))
     if config["ENGINE"] == "django.db.backends.sqlite3":
-        return embedded_database(str(config["NAME"]))
+        return embedded_database(str(config["NAME"]), config.get("OPTIONS"))
     return config
 
 

@@ -11,8 +11,8 @@ from django.db import router, transaction
 from django.db.models import Count, Q
 from django.db.models.functions import Coalesce, Length
 
+from messaging import deletion
 from messaging.batches import batched
-from messaging.deletion import empty_write_ahead_log
 from messaging.exceptions import InvalidName, NotAllowed, SimilarName, UserNotFound
 from messaging.managers.rows import name_of
 from messaging.models import Conversation, Message, MessageHistory, Notification
@@ -207,8 +207,8 @@ def delete_user(user: AnyUser) -> Removal:
 
 
 def text_is_gone() -> bool:
-    """Whether nothing is left of deleted messages in SQLite's write-ahead log; it is emptied."""
-    return empty_write_ahead_log(router.db_for_write(Message))
+    """Whether nothing is left of deleted messages in SQLite's files; they are wiped if need be."""
+    return deletion.text_is_gone(router.db_for_write(Message))
 
 
 def _create(name: str) -> AnyUser:

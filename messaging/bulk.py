@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from django.db import NotSupportedError, transaction
+from django.db import NotSupportedError, connections, transaction
 from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
+from django.db.models.expressions import RawSQL
 
 from messaging import conversations, trees
 from messaging.batches import batched
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from messaging.managers import MessageQuerySet
     from messaging.models import Message
 
+MARKED = "messaging_marked"
 PLACE = {"sender_id", "receiver_id", "timestamp"}
 
 
@@ -29,16 +32,10 @@ def update(messages: MessageQuerySet, values: dict[str, Any]) -> int:
     with transaction.atomic(using=using):
         if "content" in changed:
             values = _log_versions(messages, values, using)
-        if "read" in changed and isinstance(values["read"], bool):
-            _mark_notifications(messages, values["read"], using)
-            changed.discard("read")
-        if not changed & (PLACE | {"parent_message_id", "read"}):
-            return QuerySet.update(messages, **values)
-        ids = list(messages.order_by().values_list("pk", flat=True))
-        before = _pairs(messages, ids, using) if changed & PLACE else set()
-        matched = QuerySet.update(messages, **values)
-        _follow(messages, ids, changed, before, using)
-        return matched
+        if not isinstance(values.get("read"), bool):
+            return _write(messages, values, changed, using)
+        with _marked_alike(messages, values["read"], using):
+            return _write(messages, values, changed - {"read"}, using)
 
 
 def create(
@@ -78,17 +75,33 @@ def _log_versions(messages: MessageQuerySet, values: dict[str, Any], using: str)
     return {**values, "edited": edited}
 
 
-def _mark_notifications(messages: MessageQuerySet, read: bool, using: str) -> None:
+def _write(messages: MessageQuerySet, values: dict[str, Any], changed: set[str], using: str) -> int:
+    if not changed & (PLACE | {"parent_message_id", "read"}):
+        return QuerySet.update(messages, **values)
+    ids = list(messages.order_by().values_list("pk", flat=True))
+    before = _pairs(messages, ids, using) if changed & PLACE else set()
+    matched = QuerySet.update(messages, **values)
+    _follow(messages, ids, changed, before, using)
+    return matched
+
+
+@contextmanager
+def _marked_alike(messages: MessageQuerySet, read: bool, using: str) -> Iterator[None]:
+    """Mark the notifications of the messages that the block marks.
+
+    Which these are is kept from before, because afterwards a filter may match others.
+    """
     from messaging.models import Notification
 
-    marked = messages.order_by().exclude(read=read)
-    if not read:
-        Notification.objects.using(using).create_for(
-            list(marked.filter(notifications__isnull=True)), read=False
-        )
-    QuerySet.update(
-        Notification.objects.using(using).filter(message__in=marked.values("pk")), read=read
-    )
+    notifications = Notification.objects.using(using)
+    with connections[using].cursor() as cursor, trees.temporary_ids(cursor, MARKED):
+        trees.fill(cursor, MARKED, messages)
+        yield
+        marked = RawSQL(f"SELECT id FROM {MARKED}", ())
+        QuerySet.update(notifications.filter(message__in=marked).exclude(read=read), read=read)
+        if not read:
+            unheard = messages.model.objects.using(using).filter(notifications__isnull=True)
+            notifications.create_for(unheard.filter(pk__in=marked))
 
 
 def _follow(

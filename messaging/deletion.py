@@ -7,11 +7,11 @@ so memory does not grow with the number of messages.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connections, models, transaction
+from django.db import OperationalError, connections, models, transaction
 from django.db.models import signals
 from django.db.models.deletion import Collector, get_candidate_relations_to_delete
 
@@ -87,8 +87,8 @@ def erase(querysets: Sequence[models.QuerySet[Message]], using: str) -> int:
     """Delete every message of `querysets` with its notifications and versions, all or nothing.
 
     Replies that stay move up to their nearest ancestor that stays, or else open a thread of
-    their own. On SQLite the freed space is overwritten, and the write-ahead log is emptied
-    once the transaction has been committed. Returns how many messages went.
+    their own. On SQLite the file is wiped once the transaction has been committed. Returns
+    how many messages went.
     """
     connection = connections[using]
     if connection.vendor == "sqlite":
@@ -102,43 +102,53 @@ def erase(querysets: Sequence[models.QuerySet[Message]], using: str) -> int:
         trees.temporary_ids(cursor, GONE),
     ):
         for messages in querysets:
-            _fill(cursor, messages, using)
+            # Locked where the database locks rows, so that no reply slips in between the steps.
+            trees.fill(cursor, GONE, messages.using(using).select_for_update())
         _reattach_replies(cursor)
         deleted = _delete_rows(cursor, querysets[0].model, using)
         conversations.restore(connection, f"last_message_id IN (SELECT id FROM {GONE})")
     if deleted:
-        transaction.on_commit(lambda: empty_write_ahead_log(using), using=using)
+        _wiped.databases.discard(using)
+        transaction.on_commit(lambda: text_is_gone(using), using=using)
     return deleted
 
 
-def empty_write_ahead_log(using: str) -> bool:
-    """Move SQLite's write-ahead log into its file and truncate it, so that no old page is left.
+class _Wiped(threading.local):
+    """The databases wiped since this thread last deleted from them."""
 
-    False when another connection is reading, so that some of the log has to stay for now.
-    Source: https://www.sqlite.org/pragma.html#pragma_wal_checkpoint
+    def __init__(self) -> None:
+        self.databases: set[str] = set()
+
+
+_wiped = _Wiped()
+
+
+def text_is_gone(using: str) -> bool:
+    """Whether what was deleted here is gone from the files as well; wipes them if need be."""
+    if using not in _wiped.databases and _wipe(using):
+        _wiped.databases.add(using)
+    return using in _wiped.databases
+
+
+def _wipe(using: str) -> bool:
+    """Write SQLite's file anew, without its free space, and empty its write-ahead log.
+
+    `secure_delete` overwrites each row where it was last. When SQLite moves rows between
+    pages to balance a tree, it leaves copies in the free part of a page, and only VACUUM is
+    without those. False when a statement or another connection is in the way, so that some
+    of it has to stay for now. Source: https://www.sqlite.org/lang_vacuum.html
     """
     connection = connections[using]
     if connection.vendor != "sqlite":
         return True
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        busy, *_ = cursor.fetchone()
-    return not busy
-
-
-def _fill(cursor: CursorWrapper, messages: models.QuerySet[Message], using: str) -> None:
-    # Locked where the database locks rows, so that no reply slips in between the steps.
-    chosen = messages.order_by().select_related(None).select_for_update().values("id")
     try:
-        sql, params = chosen.query.get_compiler(using=using).as_sql()
-    except EmptyResultSet:  # Django's way to say that a filter can't match anything
-        return
-    # WHERE keeps SQLite from reading ON CONFLICT as the condition of a join.
-    cursor.execute(
-        f"INSERT INTO {GONE} (id) SELECT chosen.id FROM ({sql}) AS chosen WHERE true"
-        " ON CONFLICT DO NOTHING",
-        params,
-    )
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy, *_ = cursor.fetchone()
+    except OperationalError:
+        return False
+    return not busy
 
 
 def _reattach_replies(cursor: CursorWrapper) -> None:

@@ -16,7 +16,15 @@ from messaging.exceptions import ThreadCycle
 from messaging.models import Message, MessageHistory, Notification
 
 # What a save may change that is kept in step elsewhere.
-WATCHED = ("content", "edited", "parent_message_id", "sender_id", "receiver_id", "timestamp")
+WATCHED = (
+    "content",
+    "edited",
+    "parent_message_id",
+    "root_id",
+    "sender_id",
+    "receiver_id",
+    "timestamp",
+)
 
 
 def connect() -> None:
@@ -40,9 +48,10 @@ def log_edit(
     instance.stored = _stored_values(instance, using)
     if instance.stored is None:
         _join_thread(instance, using)
-    elif _saves("content", update_fields):
+        return
+    instance.root_id = instance.stored["root_id"]  # others may have moved the thread meanwhile
+    if _saves("content", update_fields):
         _log_version(instance, instance.stored, using, update_fields)
-    instance.editor = None
 
 
 def notify_receiver(instance: Message, using: str, raw: bool, created: bool, **kwargs: Any) -> None:
@@ -62,6 +71,7 @@ def keep_in_step(
     """Bring what repeats a message's fields elsewhere in step with what was saved."""
     if raw:
         return
+    instance.editor = None
     if created:
         conversations.touch([instance], using)
         return

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections, transaction
 from django.db.models import QuerySet
 
@@ -19,6 +20,8 @@ from messaging.exceptions import ThreadCycle
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
+
+    from messaging.models import Message
 
 MOVED = "messaging_moved"
 TREE = "messaging_tree"
@@ -56,15 +59,32 @@ OUTSIDE_TREE = f"SELECT id FROM {MOVED} WHERE id NOT IN (SELECT id FROM {TREE}) 
 @contextmanager
 def temporary_ids(cursor: CursorWrapper, table: str, columns: str = "") -> Iterator[None]:
     """A table of ids, of this connection only, for as long as the block runs."""
+    sqlite = cursor.db.vendor == "sqlite"
     # Only a column of exactly this type is SQLite's own row id, and needs no second index.
-    kind = "integer" if cursor.db.vendor == "sqlite" else "bigint"
-    cursor.execute(f"CREATE TEMPORARY TABLE {table} (id {kind} PRIMARY KEY{columns})")
+    kind = "integer" if sqlite else "bigint"
+    cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} (id {kind} PRIMARY KEY{columns})")
     try:
         yield
     finally:
         # After a database error PostgreSQL refuses even this, and rolls the table back itself.
         if not cursor.db.needs_rollback:
-            cursor.execute(f"DROP TABLE {table}")
+            # SQLite can't drop a table while the caller still reads from another: it stays, empty.
+            cursor.execute(f"DELETE FROM {table}" if sqlite else f"DROP TABLE {table}")
+
+
+def fill(cursor: CursorWrapper, table: str, messages: QuerySet[Message]) -> None:
+    """Put the ids of `messages` into a temporary table, as one statement."""
+    chosen = messages.order_by().select_related(None).values("id")
+    try:
+        sql, params = chosen.query.get_compiler(connection=cursor.db).as_sql()
+    except EmptyResultSet:  # Django's way to say that a filter can't match anything
+        return
+    # WHERE keeps SQLite from reading ON CONFLICT as the condition of a join.
+    cursor.execute(
+        f"INSERT INTO {table} (id) SELECT chosen.id FROM ({sql}) AS chosen WHERE true"
+        " ON CONFLICT DO NOTHING",
+        params,
+    )
 
 
 def rethread(message_ids: Iterable[int], using: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 import typer
 
@@ -50,12 +51,15 @@ SQLITE_SENTENCES = {
 }
 
 
-def report(error: Exception) -> int:
-    """Print the sentence of an error on stderr; returns the exit code."""
+def report(error: Exception, *, debug: bool = False) -> int:
+    """Print the sentence of an error on stderr, after its traceback to debug; returns the code."""
+    if debug:
+        traceback.print_exception(error)
     from messaging.plain import show_unsafe
 
     code, sentence = explain(error)
-    sys.stderr.write(show_unsafe(sentence) + "\n")
+    if sentence:
+        sys.stderr.write(show_unsafe(sentence) + "\n")
     return code
 
 

@@ -80,9 +80,7 @@ class CommandGroup(TyperGroup):
         except (KeyboardInterrupt, EOFError, typer.Abort):
             code = errors.INTERRUPTED
         except Exception as error:
-            if bootstrap.options.debug:
-                raise
-            code = errors.report(error)
+            code = errors.report(error, debug=bootstrap.options.debug)
         code = code if isinstance(code, int) else 0
         console.flush()
         return sys.exit(code) if standalone_mode else code

@@ -53,7 +53,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON; see msgcli schem
 Limit = Annotated[
     int | None,
     typer.Option(
-        "--limit", "-n", min=1, help=f"Show the newest N ({SHOWN} on a terminal, else all)."
+        "--limit",
+        "-n",
+        min=1,
+        metavar="N",
+        help=f"Show the newest N ({SHOWN} on a terminal, else all).",
     ),
 ]
 MarkRead = Annotated[

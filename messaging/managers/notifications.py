@@ -73,9 +73,11 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     def delete(self) -> tuple[int, dict[str, int]]:
         """Dismiss the notifications; their messages count as read."""
         with transaction.atomic(using=self.write_db):
-            about = self._messages().filter(notifications__in=self.order_by().values("pk"))
-            QuerySet.update(about.filter(read=False), read=True)
-            return super().delete()
+            ids = list(self.order_by().values_list("message", flat=True))
+            deleted = super().delete()
+            for batch in batched(ids):
+                QuerySet.update(self._messages().filter(pk__in=batch, read=False), read=True)
+            return deleted
 
     delete.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]

@@ -27,7 +27,9 @@ NameOrText = Annotated[
 def send(
     sender: Annotated[
         str,
-        typer.Argument(metavar="[FROM]", autocompletion=user_names, help="Left out: MSGCLI_USER."),
+        typer.Argument(
+            metavar="[FROM]", autocompletion=user_names, help="Who; left out: MSGCLI_USER."
+        ),
     ],
     receiver: Annotated[
         str | None,
@@ -81,8 +83,7 @@ def edit(
 ) -> None:
     """Change what a message says; its earlier versions are kept.
 
-    Name the USER who edits, and only a message of theirs can be edited. With one word after
-    the ID, that is the TEXT.
+    With USER, only a message of theirs can be edited. One word alone after the ID is the TEXT.
     """
     if text is None:
         user, text = my_name(), user
