@@ -48,7 +48,7 @@ def database(url: str | None) -> dict[str, Any]:
         return embedded_database(str(Path(folder).expanduser() / "msgcli.sqlite3"))
     import dj_database_url  # only when used: most runs of the command line do without
 
-    config = dict(dj_database_url.parse(url))
+    config: dict[str, Any] = {**dj_database_url.parse(url)}
     if config["ENGINE"] == "django.db.backends.sqlite3":
         return embedded_database(str(config["NAME"]), config.get("OPTIONS"))
     return config
