@@ -93,6 +93,7 @@ class Message(models.Model):
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
         with transaction.atomic(using=using):
             super().save(*args, **kwargs)
+        self.editor = None  # not before, so that a save which failed can be tried again
 
     def delete(
         self, using: str | None = None, keep_parents: bool = False

@@ -71,7 +71,6 @@ def keep_in_step(
     """Bring what repeats a message's fields elsewhere in step with what was saved."""
     if raw:
         return
-    instance.editor = None
     if created:
         conversations.touch([instance], using)
         return

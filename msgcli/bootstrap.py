@@ -181,7 +181,8 @@ def _create_file() -> None:
     if path.exists():
         return
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.environ.get("MSGCLI_DATABASE_URL"):  # a folder that was named has to be there
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise StoreNotReady(f"The store {path} can't be created: {error.strerror}.") from error
