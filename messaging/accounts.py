@@ -197,10 +197,10 @@ def delete_user(user: AnyUser) -> Removal:
 
     Replies by other people to those messages stay. Returns what went.
     """
-    using = router.db_for_write(type(user), instance=user)
+    using = router.db_for_write(get_user_model(), instance=user)
     with transaction.atomic(using=using):
         # Locked where the database locks rows, so that nobody sends to it meanwhile.
-        type(user)._default_manager.using(using).select_for_update().filter(pk=user.pk).first()
+        users().using(using).select_for_update().filter(pk=user.pk).first()
         gone = removal(user)
         user.delete()
     return gone

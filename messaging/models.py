@@ -21,7 +21,29 @@ if TYPE_CHECKING:
     from messaging.types import AnyUser
 
 
-class Message(models.Model):
+class Whole(models.Model):
+    """A model that is saved and deleted together with all that goes with it, or not at all."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, with what the receivers of `messaging.signals` do, in one transaction."""
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using):
+            super().save(*args, **kwargs)
+
+    def delete(
+        self, using: str | None = None, keep_parents: bool = False
+    ) -> tuple[int, dict[str, int]]:
+        """Delete as the model's queryset does: see `delete` of its manager."""
+        using = using or router.db_for_write(type(self), instance=self)
+        deleted = type(self)._default_manager.using(using).filter(pk=self.pk).delete()
+        self.pk = None
+        return deleted
+
+
+class Message(Whole):
     """A direct message from one user to another, perhaps in reply to an earlier one.
 
     `timestamp` is an aware datetime. Set `editor` to a user before saving a changed
@@ -90,22 +112,11 @@ class Message(models.Model):
 
         Raises ThreadCycle when the message would become a reply to itself.
         """
-        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using):
-            super().save(*args, **kwargs)
+        super().save(*args, **kwargs)
         self.editor = None  # not before, so that a save which failed can be tried again
 
-    def delete(
-        self, using: str | None = None, keep_parents: bool = False
-    ) -> tuple[int, dict[str, int]]:
-        """Erase the message; replies to it move up to its own parent."""
-        using = using or router.db_for_write(type(self), instance=self)
-        deleted = type(self).objects.using(using).filter(pk=self.pk).delete()
-        self.pk = None
-        return deleted
 
-
-class Notification(models.Model):
+class Notification(Whole):
     """Tells the receiver of a message that it came; read exactly when the message is."""
 
     user = models.ForeignKey(
@@ -134,21 +145,6 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.message_id} for {self.user}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save the notification, and mark its message as it is marked itself."""
-        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using):
-            super().save(*args, **kwargs)
-
-    def delete(
-        self, using: str | None = None, keep_parents: bool = False
-    ) -> tuple[int, dict[str, int]]:
-        """Dismiss the notification; its message counts as read."""
-        using = using or router.db_for_write(type(self), instance=self)
-        deleted = type(self).objects.using(using).filter(pk=self.pk).delete()
-        self.pk = None
-        return deleted
 
 
 class MessageHistory(models.Model):
