@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from msgcli import console
-from msgcli.options import SHOWN
+from msgcli.options import MAX_ID, SHOWN
 
 if TYPE_CHECKING:
     from msgcli.render import Column
@@ -28,7 +28,11 @@ def newest(found: Rows[Row_co], limit: int | None, json: bool) -> tuple[list[Row
     if shown is None:
         return list(found.rows()), 0
     rows = list(found[:shown].rows())
-    return rows, found.count() - shown if len(rows) == shown else 0
+    if len(rows) < shown:
+        return rows, 0
+    # Sliced, the query keeps its order, and with it the index that the rows came from:
+    # SQLite has no statistics, and would count by another.
+    return rows, found[:MAX_ID].count() - shown
 
 
 def show_list(columns: Sequence[Column], rows: Sequence[Sequence[str]], remark: str) -> None:

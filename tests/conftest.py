@@ -1,0 +1,83 @@
+"""Running the command line: as a process with a store of its own, or inside the test's database."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from msgcli import bootstrap
+
+# What of the environment of the tests a process may see.
+PASSED_ON = ("PATH", "HOME", "LANG", "SYSTEMROOT", "COVERAGE_PROCESS_START")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command printed, and the code it ended with."""
+
+    stdout: str
+    stderr: str
+    code: int
+
+    @property
+    def json(self) -> Any:
+        """Stdout as JSON: all of it, or the test fails."""
+        return json.loads(self.stdout)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a process whose store is a new folder below tmp_path."""
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {
+        **passed_on,
+        "MSGCLI_DATA_DIR": str(tmp_path / "store"),
+        "PYTHONWARNINGS": "error",
+        "PYTHONUTF8": "1",
+    }
+
+
+@pytest.fixture
+def run(environment: dict[str, str], tmp_path: Path) -> Callable[..., Result]:
+    """Run msgcli as a process of its own: run("send", "alice", "bob", "hi", input=b"", env={})."""
+
+    def run_command(
+        *words: str | bytes, input: bytes = b"", env: dict[str, str] | None = None, **options: Any
+    ) -> Result:
+        options.setdefault("cwd", tmp_path)
+        process = subprocess.run(
+            [sys.executable, "-m", "msgcli", *words],
+            input=input,
+            env={**environment, **(env or {})},
+            capture_output=True,
+            check=False,
+            **options,
+        )
+        return Result(process.stdout.decode(), process.stderr.decode(), process.returncode)
+
+    return run_command
+
+
+@pytest.fixture
+def invoke(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run msgcli in this process, on the test's database as its embedded store; much faster."""
+    from msgcli.main import app
+
+    monkeypatch.setattr(bootstrap, "OWN_SETTINGS", "tests.settings")
+    monkeypatch.delenv("MSGCLI_USER", raising=False)
+    monkeypatch.delenv("MSGCLI_STRICT_USERS", raising=False)
+
+    def invoke_command(
+        *words: str, input: str | bytes = b"", env: dict[str, str] | None = None
+    ) -> Result:
+        result = CliRunner().invoke(app, list(words), input=input, env=env, prog_name="msgcli")
+        return Result(result.stdout, result.stderr, result.exit_code)
+
+    return invoke_command
