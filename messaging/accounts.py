@@ -156,7 +156,7 @@ def names_from(prefix: str, limit: int) -> list[str]:
 
 
 def user_rows() -> list[UserRow]:
-    """Every user with their numbers of messages, by name; three queries however many."""
+    """Every user with their numbers of messages, by name; four queries however many."""
     field = get_user_model().USERNAME_FIELD
     sent, received, unread = (
         dict(messages.order_by().values_list(side).annotate(count=Count("pk")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models, router, transaction
 from django.db.models.functions import Greatest, Least
 from django.utils import timezone
@@ -114,6 +115,17 @@ class Message(Whole):
         """
         super().save(*args, **kwargs)
         self.editor = None  # not before, so that a save which failed can be tried again
+
+    def clean(self) -> None:
+        """Tell a form what `save` would raise: the message would be a reply to itself."""
+        root = self.root_id or self.pk
+        thread = Message.objects.filter(models.Q(pk=root) | models.Q(root=root))
+        parents = dict(thread.values_list("pk", "parent_message_id"))
+        above = self.parent_message_id
+        while above in parents and above != self.pk:
+            above = parents.pop(above)
+        if above is not None and above == self.pk:
+            raise ValidationError("A message can't be a reply to itself or to a reply to it.")
 
 
 class Notification(Whole):

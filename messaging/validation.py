@@ -45,7 +45,8 @@ def check_storable(text: str) -> None:
 def clean_name(name: str) -> str:
     """Return the form in which `name` is kept; raise InvalidName when it can't be a user's."""
     model = get_user_model()
-    name = name.strip()
+    # First, because it can bring forth a blank or a slash, or make the name longer.
+    name = str(model.normalize_username(name)).strip()
     field: Any = model._meta.get_field(model.USERNAME_FIELD)
     limit = field.max_length or 150
     if not name:
@@ -57,4 +58,4 @@ def clean_name(name: str) -> str:
         raise InvalidName("A user name can't contain control characters.")
     if "/" in name:
         raise InvalidName("A user name can't contain a slash.")
-    return str(model.normalize_username(name))
+    return name

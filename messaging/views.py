@@ -120,7 +120,9 @@ def message_list(request: HttpRequest, username: str) -> HttpResponse:
         raise MessageNotFound
     before = request.GET.get("before", "")
     if before:
-        messages = messages.before(messages.get_by_id(int(before) if before.isdecimal() else 0))
+        # Longer ones are no ids, and Python refuses to read the longest at all.
+        is_id = before.isdecimal() and len(before) < 20
+        messages = messages.before(messages.get_by_id(int(before) if is_id else 0))
     rows = messages.newest_first()[:PAGE].rows()
     return JsonResponse([plain.message(row) for row in reversed(rows)], safe=False)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
+from msgcli.console import remark
 from msgcli.errors import StoreNotReady
 
 if TYPE_CHECKING:
@@ -161,6 +162,17 @@ def migrations() -> tuple[list[str], list[str]]:
     return _names(known - applied), _names(m for m in applied - known if m[0] == "messaging")
 
 
+def warn_of_remains() -> None:
+    """After a deletion, say so if the text could not be wiped from the write-ahead log yet."""
+    from messaging.accounts import text_is_gone
+
+    if not text_is_gone():
+        remark(
+            "Another program is reading the store, so the deleted text is still in its"
+            " write-ahead log. To wipe it when that program is done: msgcli check --fix"
+        )
+
+
 def migrate() -> list[str]:
     """Apply every migration that is missing; returns their names."""
     from django.core.management import call_command
@@ -194,6 +206,7 @@ def _only_one() -> Iterator[None]:
     from django.core.files import locks
 
     path = store_path()
-    with path.with_name(f"{path.name}.lock").open("w") as file:
+    lock = os.open(path.with_name(f"{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    with open(lock, "w") as file:
         locks.lock(file, locks.LOCK_EX)
         yield

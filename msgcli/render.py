@@ -164,23 +164,23 @@ def user_cells(row: UserRow) -> list[str]:
 
 def header(row: MessageRow, *marks: str) -> Text:
     """The line above a message: id, people, time, and what sets it apart, in words."""
-    line = Text(f"#{row.id} ", style="cyan", end="")
-    line.append(f"{one_line(row.sender)} → {one_line(row.receiver)}", style="bold not cyan")
-    line.append(f" · {ago(row.timestamp)}", style="dim not cyan")
+    line = Text.assemble((f"#{row.id} ", "cyan"), end="")
+    line.append(f"{one_line(row.sender)} → {one_line(row.receiver)}", style="bold")
+    line.append(f" · {ago(row.timestamp)}", style="dim")
     if not row.read:
         line.append(" · unread", style="yellow")
     if row.edited:
-        line.append(" · edited", style="dim not cyan")
+        line.append(" · edited", style="dim")
     for mark in marks:
-        line.append(f" · {mark}", style="dim not cyan")
+        line.append(f" · {mark}", style="dim")
     return line
 
 
 def done(row: MessageRow, what: str) -> Text:
     """The line that says what became of a message."""
-    line = Text(f"#{row.id}", style="cyan")
-    line.append(f"  {one_line(row.sender)} → {one_line(row.receiver)}", style="bold not cyan")
-    return line.append(f"   {what}", style="not cyan")
+    line = Text.assemble((f"#{row.id}", "cyan"))
+    line.append(f"  {one_line(row.sender)} → {one_line(row.receiver)}", style="bold")
+    return line.append(f"   {what}")
 
 
 class Entry:
@@ -246,9 +246,9 @@ def entries(rows: Iterable[MessageRow]) -> Iterator[Entry]:
 
 def history(row: MessageRow, versions: Sequence[VersionRow]) -> Iterator[Text]:
     """The versions of a message, each as what it changed in the one before."""
-    head = Text(f"#{row.id} ", style="cyan")
-    head.append(f"{one_line(row.sender)} → {one_line(row.receiver)}", style="bold not cyan")
-    head.append(f", {count(len(versions), 'version')}", style="not cyan")
+    head = Text.assemble((f"#{row.id} ", "cyan"))
+    head.append(f"{one_line(row.sender)} → {one_line(row.receiver)}", style="bold")
+    head.append(f", {count(len(versions), 'version')}")
     yield head
     before: list[str] = []
     for version in versions:

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 NameOrText = Annotated[
-    str | None, typer.Argument(metavar="[USER]", autocompletion=user_names, show_default=False)
+    str | None,
+    typer.Argument(
+        metavar="[USER]",
+        autocompletion=user_names,
+        show_default=False,
+        help="Who writes; left out: MSGCLI_USER.",
+    ),
 ]
 
 
@@ -28,12 +34,14 @@ def send(
     sender: Annotated[
         str,
         typer.Argument(
-            metavar="[FROM]", autocompletion=user_names, help="Who; left out: MSGCLI_USER."
+            metavar="[FROM]", autocompletion=user_names, help="Who sends; left out: MSGCLI_USER."
         ),
     ],
     receiver: Annotated[
         str | None,
-        typer.Argument(metavar="TO", autocompletion=user_names, show_default=False),
+        typer.Argument(
+            metavar="TO", autocompletion=user_names, show_default=False, help="Who receives it."
+        ),
     ] = None,
     text: Text = None,
     create: Annotated[
@@ -124,6 +132,7 @@ def delete(message_id: MessageId, yes: Yes = False, json: Json = False) -> None:
         confirm(f"Delete message {message_id}, {people}? It can't be undone.")
     replies = message.replies.count()
     message.delete()
+    bootstrap.warn_of_remains()
     if json:
         console.show_json({"id": message_id, "deleted": True, "reattached": replies})
         return

@@ -43,11 +43,15 @@ def thread(message_id: MessageId, mark_read: MarkRead = False, json: Json = Fals
 def conversation(
     user: Annotated[
         str,
-        typer.Argument(metavar="[USER]", autocompletion=user_names, help="Left out: MSGCLI_USER."),
+        typer.Argument(
+            metavar="[USER]", autocompletion=user_names, help="One; left out: MSGCLI_USER."
+        ),
     ],
     other: Annotated[
         str | None,
-        typer.Argument(metavar="OTHER", autocompletion=user_names, show_default=False),
+        typer.Argument(
+            metavar="OTHER", autocompletion=user_names, show_default=False, help="The other."
+        ),
     ] = None,
     limit: Limit = None,
     before: Annotated[

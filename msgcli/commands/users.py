@@ -92,11 +92,7 @@ def delete_user(
 
             write_archive(export, person)
         gone = accounts.delete_user(person)
-    if not accounts.text_is_gone():
-        console.remark(
-            "Another program is reading the store, so its write-ahead log could not be emptied"
-            " yet. Run msgcli check when that program is done."
-        )
+    bootstrap.warn_of_remains()
     if json:
         console.show_json(gone._asdict())
         return
