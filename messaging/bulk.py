@@ -64,7 +64,7 @@ def _log_versions(messages: MessageQuerySet, values: dict[str, Any], using: str)
     content = values["content"]
     if not hasattr(content, "resolve_expression"):
         content = Value(content, output_field=TextField())
-    replaced = messages.order_by().alias(new=content).exclude(content=F("new")).select_for_update()
+    replaced = trees.locked(messages, using).alias(new=content).exclude(content=F("new"))
     rows = replaced.values_list("pk", "content").iterator(chunk_size=2000)
     for batch in batched(rows):
         MessageHistory.objects.using(using).bulk_create(

@@ -102,8 +102,8 @@ def erase(querysets: Sequence[models.QuerySet[Message]], using: str) -> int:
         trees.temporary_ids(cursor, GONE),
     ):
         for messages in querysets:
-            # Locked where the database locks rows, so that no reply slips in between the steps.
-            trees.fill(cursor, GONE, messages.using(using).select_for_update())
+            # Locked, so that no reply slips in between the steps.
+            trees.fill(cursor, GONE, trees.locked(messages, using))
         _reattach_replies(cursor)
         deleted = _delete_rows(cursor, querysets[0].model, using)
         conversations.restore(connection, f"last_message_id IN (SELECT id FROM {GONE})")
@@ -156,7 +156,8 @@ def _reattach_replies(cursor: CursorWrapper) -> None:
     if not cursor.fetchone()[0]:
         return
     with trees.temporary_ids(cursor, HEIRS, ", heir_id bigint"), trees.moved_ids(cursor):
-        cursor.execute(FIND_HEIRS)
+        with trees.by_index(cursor):
+            cursor.execute(FIND_HEIRS)
         cursor.execute(f"INSERT INTO {trees.MOVED} (id) {SURVIVING_REPLIES}")
         cursor.execute(REATTACH)
         trees.set_roots(cursor)

@@ -75,7 +75,7 @@ def _follow(using: str) -> None:
 
 def _in_circles(using: str) -> list[int]:
     """The messages that no thread's first message leads down to."""
-    with connections[using].cursor() as cursor:
+    with connections[using].cursor() as cursor, trees.by_index(cursor):
         cursor.execute(
             "WITH RECURSIVE below (id) AS ("
             " SELECT id FROM messaging_message WHERE parent_message_id IS NULL UNION ALL"

@@ -58,8 +58,10 @@ def nest(rows: Iterable[MessageRow]) -> list[Node]:
     for node in nodes.values():
         parent = nodes.get(node.message.parent_id) if node.message.parent_id is not None else None
         (roots if parent is None else parent.replies).append(node)
-    reached = sum(len(list(root.walk())) for root in roots)
-    if reached < len(nodes):
+    reached = list(roots)
+    for node in reached:  # which grows meanwhile
+        reached += node.replies
+    if len(reached) < len(nodes):
         roots.extend(_open_circles(nodes, roots))
     return roots
 

@@ -72,6 +72,15 @@ def temporary_ids(cursor: CursorWrapper, table: str, columns: str = "") -> Itera
             cursor.execute(f"DELETE FROM {table}" if sqlite else f"DROP TABLE {table}")
 
 
+def locked(messages: QuerySet[Message], using: str) -> QuerySet[Message]:
+    """The same messages in no order, locked where the database locks rows."""
+    chosen = messages.using(using).order_by()
+    # PostgreSQL locks no rows of a DISTINCT, and none that an outer join may leave out.
+    if chosen.query.distinct or len(chosen.query.alias_map) > 1:
+        chosen = chosen.model._default_manager.using(using).filter(pk__in=chosen.values("pk"))
+    return chosen.select_for_update()
+
+
 def fill(cursor: CursorWrapper, table: str, messages: QuerySet[Message]) -> None:
     """Put the ids of `messages` into a temporary table, as one statement."""
     chosen = messages.order_by().select_related(None).values("id")
@@ -141,6 +150,22 @@ def _oldest_in_circle(message_id: int, using: str) -> int:
 
 
 @contextmanager
+def by_index(cursor: CursorWrapper) -> Iterator[None]:
+    """Keep PostgreSQL from scanning all messages at every level of a recursion.
+
+    It would where it has no statistics: of temporary tables, of messages just written.
+    SQLite does as the CROSS JOINs say.
+    Source: https://www.postgresql.org/docs/current/runtime-config-query.html
+    """
+    methods = ("seqscan", "hashjoin", "mergejoin") if cursor.db.vendor == "postgresql" else ()
+    for method in methods:
+        cursor.execute(f"SET LOCAL enable_{method} = off")
+    yield
+    for method in methods:
+        cursor.execute(f"SET LOCAL enable_{method} TO DEFAULT")
+
+
+@contextmanager
 def moved_ids(cursor: CursorWrapper) -> Iterator[None]:
     """The temporary table of moved messages, to be filled by the caller before `set_roots`."""
     with temporary_ids(cursor, MOVED), temporary_ids(cursor, TREE, ", root_id bigint"):
@@ -149,7 +174,8 @@ def moved_ids(cursor: CursorWrapper) -> Iterator[None]:
 
 def set_roots(cursor: CursorWrapper) -> list[int]:
     """Set `root` in every thread that a moved message is in; returns those in or below a circle."""
-    cursor.execute(DESCEND)
+    with by_index(cursor):
+        cursor.execute(DESCEND)
     cursor.execute(SET_ROOTS)
     cursor.execute(OUTSIDE_TREE)
     return [row[0] for row in cursor.fetchall()]

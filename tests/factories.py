@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.management.color import no_style
 from django.db import connection, transaction
 from hypothesis import HealthCheck, settings
 
@@ -69,6 +70,9 @@ def plant_many(parents: list[int | None], sender: str = "alice", receiver: str =
         )
         for number, parent in enumerate(parents, start=1)
     )
+    with connection.cursor() as cursor:  # so that the next message gets the next id
+        for statement in connection.ops.sequence_reset_sql(no_style(), [Message]):
+            cursor.execute(statement)
 
 
 def shape(name: str, size: int) -> list[int | None]:

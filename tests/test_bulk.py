@@ -343,3 +343,32 @@ def test_a_slice_cannot_be_updated_or_deleted() -> None:
     with pytest.raises(TypeError, match=r"^Cannot use 'limit' or 'offset' with delete\(\)\.$"):
         Message.objects.all()[:2].delete()
     assert (Message.objects.count(), MessageHistory.objects.count()) == (3, 0)
+
+
+def with_no_replies() -> Any:
+    return Message.objects.filter(replies__isnull=True)
+
+
+def with_no_unread_notification() -> Any:
+    return Message.objects.exclude(notifications__read=False)
+
+
+def without_repetition() -> Any:
+    return Message.objects.filter(content="hi").distinct()
+
+
+@pytest.mark.parametrize(
+    "chosen", [with_no_replies, with_no_unread_notification, without_repetition]
+)
+def test_messages_chosen_by_what_hangs_from_them_can_be_changed_and_deleted(
+    chosen: Callable[[], Any],
+) -> None:
+    send()
+    Message.objects.mark_read()
+    assert chosen().update(read=False) == 1
+    Message.objects.mark_read()
+    assert chosen().update(content="hi", read=True) == 1
+    assert chosen().update(content=Concat(F("content"), Value("!"))) == 1
+    assert versions(Message.objects.get()) == ["hi", "hi!"]
+    Message.objects.update(content="hi")
+    assert chosen().delete()[0] == 1
