@@ -186,28 +186,34 @@ def done(row: MessageRow, what: str) -> Text:
 class Entry:
     """A message as a person reads it: its header, and below it the text with a guide beside."""
 
-    def __init__(self, head: Text, content: str, guide: str = "   ") -> None:
-        self.head = head
-        self.content = content
+    def __init__(self, row: MessageRow, *marks: str, guide: str = "   ") -> None:
+        self.row = row
+        self.marks = marks
         self.guide = guide
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         newline = Segment("\n")
         guide = Segment(self.guide, Style(dim=True))
-        yield from self._wrapped(self.head, console, options.max_width)
-        body = Text(show_unsafe(self.content) if self.content.strip() else "(blank)")
-        for line in body.wrap(console, max(10, options.max_width - len(self.guide)), tab_size=4):
+        head = header(self.row, *self.marks)
+        for number, line in enumerate(_wrapped(head, console, options.max_width)):
+            if number:
+                yield newline
+            yield from line.render(console)
+        content = self.row.content
+        body = Text(show_unsafe(content) if content.strip() else "(blank)")
+        for line in _wrapped(body, console, max(10, options.max_width - len(self.guide))):
             yield newline
             yield guide
             line.rstrip()
             yield from (Segment(text, style) for text, style, _ in line.render(console))
         yield newline
 
-    def _wrapped(self, text: Text, console: Console, width: int) -> Iterator[Segment]:
-        for number, line in enumerate(text.wrap(console, width)):
-            if number:
-                yield Segment("\n")
-            yield from line.render(console)
+
+def _wrapped(text: Text, console: Console, width: int) -> Iterable[Text]:
+    """The lines of a text; one that fits is spared the search for places to break it."""
+    if cell_len(text.plain) <= width and not set("\n\t") & set(text.plain):
+        return [text]
+    return text.wrap(console, width, tab_size=4)
 
 
 def thread_tree(root: Node, width: int) -> Tree:
@@ -218,9 +224,7 @@ def thread_tree(root: Node, width: int) -> Tree:
         level = min(depth, deepest)
         marks = () if depth <= deepest else (f"depth {depth}, to #{node.message.parent_id}",)
         nested = bool(node.replies) and depth < deepest
-        entry = Entry(
-            header(node.message, *marks), node.message.content, "│  " if nested else "   "
-        )
+        entry = Entry(node.message, *marks, guide="│  " if nested else "   ")
         del branches[level:]
         branch = branches[-1].add(entry) if branches else Tree(entry, guide_style="dim")
         branches.append(branch)
@@ -241,7 +245,7 @@ def entries(rows: Iterable[MessageRow]) -> Iterator[Entry]:
     """Messages one below the other, as a conversation is read."""
     for row in rows:
         marks = (f"in thread {row.root_id}",) if row.root_id is not None else ()
-        yield Entry(header(row, *marks), row.content)
+        yield Entry(row, *marks)
 
 
 def history(row: MessageRow, versions: Sequence[VersionRow]) -> Iterator[Text]:
