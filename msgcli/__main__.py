@@ -14,6 +14,16 @@ def main() -> None:
         app(prog_name="msgcli")
     except KeyboardInterrupt:  # before a command was there to catch it
         sys.exit(130)
+    finally:
+        _close_store()
+
+
+def _close_store() -> None:
+    """Let SQLite tidy up: the last to close a store moves its write-ahead log into its file."""
+    if "django.db" in sys.modules:
+        from django.db import connections
+
+        connections.close_all()
 
 
 if __name__ == "__main__":
