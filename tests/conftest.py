@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from typer.testing import CliRunner
 
 from msgcli import bootstrap
@@ -70,6 +71,8 @@ def invoke(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run msgcli in this process, on the test's database as its embedded store; much faster."""
     from msgcli.main import app
 
+    if connection.vendor != "sqlite":
+        pytest.skip("the embedded store is an SQLite file")
     monkeypatch.setattr(bootstrap, "OWN_SETTINGS", "tests.settings")
     monkeypatch.delenv("MSGCLI_USER", raising=False)
     monkeypatch.delenv("MSGCLI_STRICT_USERS", raising=False)
