@@ -20,7 +20,11 @@ def main() -> None:
 
 def _close_store() -> None:
     """Let SQLite tidy up: the last to close a store moves its write-ahead log into its file."""
-    if "django.db" in sys.modules:
+    if "django.apps" not in sys.modules:
+        return
+    from django.apps import apps
+
+    if apps.ready:  # else no settings say where a store would be
         from django.db import connections
 
         connections.close_all()

@@ -16,13 +16,12 @@ SHOWN = 50  # entries of a list on a terminal, unless --limit says otherwise
 
 def message_id(text: str) -> int:
     """The id of a message as it was typed, perhaps with its #."""
-    try:
-        number = int(text.removeprefix("#"))
-    except ValueError:
-        raise typer.BadParameter(f"{text} is not an id: ids are whole numbers from 1") from None
-    if not 1 <= number <= MAX_ID:
+    digits = text.removeprefix("#")
+    if not digits.isdecimal():  # int() would also take 1_000
+        raise typer.BadParameter(f"{text} is not an id: ids are whole numbers from 1")
+    if len(digits) > len(str(MAX_ID)) or not 1 <= int(digits) <= MAX_ID:
         raise typer.BadParameter(f"{text} is not an id: ids are whole numbers from 1 to {MAX_ID}")
-    return number
+    return int(digits)
 
 
 MessageId = Annotated[

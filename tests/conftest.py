@@ -33,6 +33,9 @@ class Result:
         return json.loads(self.stdout)
 
 
+Run = Callable[..., Result]
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a process whose store is a new folder below tmp_path."""
@@ -46,7 +49,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def run(environment: dict[str, str], tmp_path: Path) -> Callable[..., Result]:
+def run(environment: dict[str, str], tmp_path: Path) -> Run:
     """Run msgcli as a process of its own: run("send", "alice", "bob", "hi", input=b"", env={})."""
 
     def run_command(
@@ -67,7 +70,7 @@ def run(environment: dict[str, str], tmp_path: Path) -> Callable[..., Result]:
 
 
 @pytest.fixture
-def invoke(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def invoke(db: None, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run msgcli in this process, on the test's database as its embedded store; much faster."""
     from msgcli.main import app
 
