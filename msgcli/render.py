@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 NARROWEST_TEXT = 40
 WIDEST_TREE = 120
 WIDEST_NAME = 24
+NAMED = 3  # of the people whose conversations go
 INDENT = 4
 
 
@@ -279,7 +280,8 @@ def removal(gone: Removal) -> Iterator[Text]:
     for what, number in numbers:
         yield Text(f"   {what:<28}{number:>9,}")
     people = [one_line(name) for name in gone.conversations]
-    named = ", ".join(people[:5]) + (f" and {len(people) - 5:,} more" if len(people) > 5 else "")
+    more = f" and {len(people) - NAMED:,} more" if len(people) > NAMED else ""
+    named = ", ".join(people[:NAMED]) + more
     with_whom = f"   with {named}" if people else ""
     yield Text(f"   {'conversations':<28}{len(people):>9,}{with_whom}")
     if gone.reattached:
