@@ -206,3 +206,14 @@ def test_a_circle_in_the_data_can_be_deleted() -> None:
     assert list(Message.objects.values_list("pk", "parent_message", "root")) == [
         (outside.pk, None, None)
     ]
+
+
+@pytest.mark.django_db
+def test_a_thread_narrowed_to_a_person_loads_without_its_first_message() -> None:
+    first = send("alice", "bob")
+    asked = send("alice", "carol", parent_message=first)
+    answer = send("carol", "alice", parent_message=asked)
+    (carol,) = people("carol")
+    loaded = Message.objects.of_user(carol).load_thread(asked.pk)
+    assert loaded == asked
+    assert list(loaded.replies.all()) == [answer]

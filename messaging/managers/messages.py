@@ -97,7 +97,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """The message that opened the thread, with every reply at any depth already loaded.
 
         Two queries whatever the thread's shape; `replies.all()`, `parent_message`, `sender`
-        and `receiver` then run none. Raises MessageNotFound.
+        and `receiver` then run none. Of messages narrowed down before, to those without the
+        first, the message asked for. Raises MessageNotFound.
         """
         thread = list(self.in_thread(message_id).select_related("sender", "receiver"))
         by_id = {message.pk: message for message in thread}
@@ -112,8 +113,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
             loaded: Any = self.model.objects.using(self.db).all()
             loaded._result_cache, loaded._prefetch_done = replies[message.pk], True
             vars(message)["_prefetched_objects_cache"] = {"replies": loaded}
-        root_id = by_id[message_id].root_id or message_id
-        return by_id[root_id]
+        asked = by_id[message_id]
+        return by_id.get(asked.root_id or message_id, asked)
 
     # Verbs
 
