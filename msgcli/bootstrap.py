@@ -118,15 +118,10 @@ def store_path() -> Path:
 def prepare_store() -> None:
     """Create the embedded store on first use, and bring its schema up to date.
 
-    Raises StoreNotReady for a schema newer than this program, and for any other database
-    that has to be migrated: that is its owner's to decide.
+    Raises StoreNotReady for any other database that has to be migrated: that is its owner's
+    to decide.
     """
-    pending, unknown = migrations()
-    if unknown:
-        raise StoreNotReady(
-            f"The store was made by a newer msgcli (it has {unknown[0]}): update msgcli to use it."
-        )
-    if not pending:
+    if not pending_migrations():
         return
     if not is_embedded():
         command = "python manage.py migrate" if options.settings else "msgcli migrate"
@@ -135,8 +130,8 @@ def prepare_store() -> None:
         migrate()
 
 
-def migrations() -> tuple[list[str], list[str]]:
-    """The migrations to apply, and those of `messaging` that this program does not know.
+def pending_migrations() -> list[str]:
+    """The migrations to apply. Raises StoreNotReady for a schema newer than this program.
 
     Reads file names and one table, which takes a fiftieth of what Django's own loader does.
     """
@@ -159,7 +154,12 @@ def migrations() -> tuple[list[str], list[str]]:
         if "django_migrations" not in str(error):
             raise
         applied = set()
-    return _names(known - applied), _names(m for m in applied - known if m[0] == "messaging")
+    unknown = _names(m for m in applied - known if m[0] == "messaging")
+    if unknown:
+        raise StoreNotReady(
+            f"The store was made by a newer msgcli (it has {unknown[0]}): update msgcli to use it."
+        )
+    return _names(known - applied)
 
 
 def warn_of_remains() -> None:
@@ -177,7 +177,7 @@ def migrate() -> list[str]:
     """Apply every migration that is missing; returns their names."""
     from django.core.management import call_command
 
-    pending, _ = migrations()
+    pending = pending_migrations()
     if pending:
         call_command("migrate", verbosity=0, interactive=False)
     return pending
@@ -190,12 +190,18 @@ def _names(found: Iterable[tuple[str, str]]) -> list[str]:
 def _create_file() -> None:
     """Make the file before SQLite does, so that from the beginning only its owner can read it."""
     path = store_path()
-    if path.exists():
-        return
-    try:
+    with _creating(path):
+        if path.exists():
+            return
         if not os.environ.get("MSGCLI_DATABASE_URL"):  # a folder that was named has to be there
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+@contextmanager
+def _creating(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StoreNotReady(f"The store {path} can't be created: {error.strerror}.") from error
 
@@ -206,7 +212,8 @@ def _only_one() -> Iterator[None]:
     from django.core.files import locks
 
     path = store_path()
-    lock = os.open(path.with_name(f"{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    with _creating(path):
+        lock = os.open(path.with_name(f"{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
     with open(lock, "w") as file:
         locks.lock(file, locks.LOCK_EX)
         yield

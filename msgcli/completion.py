@@ -40,7 +40,6 @@ def _has_store() -> bool:
         bootstrap.setup_django()
         if bootstrap.is_embedded() and not bootstrap.store_path().exists():
             return False
-        pending, unknown = bootstrap.migrations()
-    except (StoreNotReady, DatabaseError):
+        return not bootstrap.pending_migrations()
+    except (StoreNotReady, DatabaseError, OSError):
         return False
-    return not pending and not unknown

@@ -331,7 +331,8 @@ def store(state: State) -> Iterator[Text]:
         people = count(state.users, "person", "people")
         yield Text(f"Data     {count(state.messages, 'message')}, {people}")
     for finding in state.findings:
-        yield Text(f"Problem  {finding.problem}. To put it right: {finding.fix}", style="red")
+        line = f"Problem  {finding.problem}. To put it right: {finding.fix}"
+        yield Text(show_unsafe(line), style="red")
     if not state.findings:
         yield Text("Everything is fine.", style="green")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import stat
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -42,7 +44,7 @@ def inspect() -> State:
     if bootstrap.is_embedded():
         bootstrap.prepare_store()
     state = _describe()
-    state.pending, _ = bootstrap.migrations()
+    state.pending = bootstrap.pending_migrations()
     if state.pending:
         state.findings.append(Finding("the schema is not up to date", "msgcli migrate"))
         return state
@@ -90,4 +92,6 @@ def _describe() -> State:
         state.findings.append(
             Finding(f"others may read the file (its mode is {mode:04o})", MENDS_ITSELF)
         )
+    if not os.access(path, os.W_OK):
+        state.findings.append(Finding("the file can't be written to", f"chmod u+w {shlex.quote(str(path))}"))
     return state
