@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
@@ -171,9 +171,8 @@ def _paged() -> Iterator[Console]:
         return
     assert pager.stdin is not None
     try:
-        yield _console(pager.stdin, width=out().width, terminal=True)
-        pager.stdin.close()
-    except BrokenPipeError:
-        pass  # the person has seen enough and left the pager
+        # Closed in any case, else it would wait for more; a person may leave it before that.
+        with suppress(BrokenPipeError), pager.stdin:
+            yield _console(pager.stdin, width=out().width, terminal=True)
     finally:
         pager.wait()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 NARROWEST_TEXT = 40
 WIDEST_TREE = 120
 WIDEST_NAME = 24
-NAMED = 3  # of the people whose conversations go
+NAMED = 4  # of the people whose conversations go
 INDENT = 4
 
 

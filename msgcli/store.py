@@ -93,5 +93,7 @@ def _describe() -> State:
             Finding(f"others may read the file (its mode is {mode:04o})", MENDS_ITSELF)
         )
     if not os.access(path, os.W_OK):
-        state.findings.append(Finding("the file can't be written to", f"chmod u+w {shlex.quote(str(path))}"))
+        state.findings.append(
+            Finding("the file can't be written to", f"chmod u+w {shlex.quote(str(path))}")
+        )
     return state

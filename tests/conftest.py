@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -36,17 +37,41 @@ class Result:
 Run = Callable[..., Result]
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """The environment of a process whose store is a new folder below tmp_path."""
+def environment_for(store: Path) -> dict[str, str]:
+    """The environment of a process whose store is in this folder."""
     passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return {
         **passed_on,
-        "MSGCLI_DATA_DIR": str(tmp_path / "store"),
+        "MSGCLI_DATA_DIR": str(store),
         # Django leaves open a connection whose first statement failed, which Python 3.13 says.
         "PYTHONWARNINGS": "error,ignore:unclosed database:ResourceWarning",
         "PYTHONUTF8": "1",
     }
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a process whose store is a new folder below tmp_path."""
+    return environment_for(tmp_path / "store")
+
+
+def made_store(folder: Path, *words: str, input: bytes = b"") -> Path:
+    """The folder of a store that one command has made; to be copied, which is faster."""
+    command = [sys.executable, "-m", "msgcli", *words]
+    env = environment_for(folder / "store")
+    subprocess.run(command, input=input, env=env, capture_output=True, check=True)
+    return folder / "store"
+
+
+@pytest.fixture(scope="session")
+def store_with_hi(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_store(tmp_path_factory.mktemp("hi"), "send", "alice", "bob", "hi")
+
+
+@pytest.fixture
+def hi(store_with_hi: Path, tmp_path: Path) -> Path:
+    """The file of a store in which alice has sent a message to bob."""
+    return Path(shutil.copytree(store_with_hi, tmp_path / "store"), "msgcli.sqlite3")
 
 
 @pytest.fixture

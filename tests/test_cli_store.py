@@ -45,13 +45,13 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @pytest.fixture
-def store(run: Run, tmp_path: Path) -> Path:
+def store(hi: Path) -> Path:
     """The file of a store with one message."""
-    assert run("send", "alice", "bob", "hi").code == errors.DONE
-    return tmp_path / "store" / "msgcli.sqlite3"
+    return hi
 
 
 def test_the_store_is_for_its_owner_only(run: Run, store: Path) -> None:
+    run("send", "alice", "bob", "more")
     assert stat.S_IMODE(store.parent.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in store.parent.iterdir()}
     assert set(modes.values()) == {0o600}, modes
@@ -194,7 +194,7 @@ def test_check_finds_what_disagrees_and_fix_puts_it_right(
 
 
 def test_every_check_of_health_is_among_these() -> None:
-    parameters = test_check_finds_what_disagrees_and_fix_puts_it_right.pytestmark[0].args[1]  # type: ignore[attr-defined]
+    parameters = test_check_finds_what_disagrees_and_fix_puts_it_right.pytestmark[0].args[1]
     told = {problem.split(" ", 1)[1] for _, problem in parameters}
     assert told == {check.problem for check in health.CHECKS}
 
