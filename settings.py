@@ -41,16 +41,26 @@ def embedded_database(path: str, options: dict[str, Any] | None = None) -> dict[
     }
 
 
+# The databases that msgcli is tested on.
+SCHEMES = ("postgres", "postgresql", "sqlite")
+
+
 def database(url: str | None) -> dict[str, Any]:
     """The database that `url` names, or the file in the user's data folder."""
     if not url:
         folder = os.environ.get("MSGCLI_DATA_DIR") or user_data_path("msgcli", appauthor=False)
         return embedded_database(str(Path(folder).expanduser() / "msgcli.sqlite3"))
+    scheme = url.partition("://")[0]
+    if "://" not in url or scheme not in SCHEMES:
+        raise ValueError("MSGCLI_DATABASE_URL has to begin with postgres:// or sqlite:///.")
     import dj_database_url  # only when used: most runs of the command line do without
 
     config: dict[str, Any] = {**dj_database_url.parse(url)}
     if config["ENGINE"] == "django.db.backends.sqlite3":
-        return embedded_database(str(config["NAME"]), config.get("OPTIONS"))
+        options = config.get("OPTIONS") or {}
+        if not isinstance(options.get("timeout", 0), int | float):
+            raise ValueError("The timeout in MSGCLI_DATABASE_URL has to be a number of seconds.")
+        return embedded_database(str(config["NAME"]), options)
     return config
 
 
@@ -66,12 +76,19 @@ def cache(url: str | None) -> dict[str, Any]:
         }
     if scheme == "locmem":
         return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": rest}
-    raise ValueError(f"MSGCLI_CACHE_URL can't begin with {scheme}://.")
+    raise ValueError("MSGCLI_CACHE_URL has to begin with redis://, rediss:// or valkey://.")
+
+
+def max_length(text: str | None) -> int:
+    """The longest text of a message, in characters."""
+    if not (text or "1").isdecimal() or int(text or 1) < 1:
+        raise ValueError(f"MSGCLI_MAX_LENGTH has to be a whole number from 1, not {text}.")
+    return int(text or 100_000)
 
 
 DATABASES = {"default": database(os.environ.get("MSGCLI_DATABASE_URL"))}
 CACHES = {"default": cache(os.environ.get("MSGCLI_CACHE_URL"))}
-MESSAGING_MAX_LENGTH = int(os.environ.get("MSGCLI_MAX_LENGTH") or 100_000)
+MESSAGING_MAX_LENGTH = max_length(os.environ.get("MSGCLI_MAX_LENGTH"))
 
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "messaging"]
 AUTH_PASSWORD_VALIDATORS = [

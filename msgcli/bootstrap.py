@@ -69,6 +69,13 @@ def setup_django() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = module
     try:
         django.setup()
+    except ModuleNotFoundError as error:
+        if not options.settings or not f"{module}.".startswith(f"{error.name}."):
+            raise StoreNotReady(f"The settings {module} can't be loaded: {error}") from error
+        raise StoreNotReady(
+            f"There is no module {module}: run msgcli where manage.py is,"
+            " or name another with --settings."
+        ) from error
     except Exception as error:
         raise StoreNotReady(f"The settings {module} can't be loaded: {error}") from error
     if not apps.is_installed("messaging"):

@@ -19,6 +19,11 @@ DATABASES = {{
 USE_TZ = True
 """
 
+NO_DATABASE = "MSGCLI_DATABASE_URL has to begin with postgres:// or sqlite:///."
+NO_TIMEOUT = "The timeout in MSGCLI_DATABASE_URL has to be a number of seconds."
+NO_CACHE = "MSGCLI_CACHE_URL has to begin with redis://, rediss:// or valkey://."
+NO_LENGTH = "MSGCLI_MAX_LENGTH has to be a whole number from 1, not {}."
+
 
 @pytest.fixture
 def host(tmp_path: Path) -> Callable[..., Path]:
@@ -67,7 +72,8 @@ def test_nothing_is_made_or_migrated_in_a_host_unasked(
     [
         (
             "nosuch.settings",
-            "The settings nosuch.settings can't be loaded: No module named 'nosuch'",
+            "There is no module nosuch.settings: run msgcli where manage.py is,"
+            " or name another with --settings.",
         ),
         ("mysite.settings", "Add 'messaging' to the INSTALLED_APPS of mysite.settings first."),
     ],
@@ -84,15 +90,42 @@ def test_settings_that_can_not_be_used(
 @pytest.mark.parametrize(
     ("variable", "value", "sentence"),
     [
-        ("MSGCLI_CACHE_URL", "memcached://x", "MSGCLI_CACHE_URL can't begin with memcached://."),
-        ("MSGCLI_MAX_LENGTH", "long", "invalid literal for int() with base 10: 'long'"),
-        ("MSGCLI_DATABASE_URL", "nosuch://x", "Scheme 'nosuch://' is unknown."),
+        ("MSGCLI_CACHE_URL", "foo://", NO_CACHE),
+        ("MSGCLI_MAX_LENGTH", "long", NO_LENGTH.format("long")),
+        ("MSGCLI_MAX_LENGTH", "-1", NO_LENGTH.format("-1")),
+        ("MSGCLI_MAX_LENGTH", "0", NO_LENGTH.format("0")),
+        ("MSGCLI_DATABASE_URL", "foo", NO_DATABASE),
+        ("MSGCLI_DATABASE_URL", "mysql://h/x", NO_DATABASE),
+        ("MSGCLI_DATABASE_URL", "sqlite:///my.sqlite3?timeout=x", NO_TIMEOUT),
     ],
 )
 def test_variables_that_make_no_sense(run: Run, variable: str, value: str, sentence: str) -> None:
     result = run("users", env={variable: value})
-    assert result.stderr.startswith(f"The settings can't be used: {sentence}")
-    assert (result.code, "Traceback" in result.stderr) == (errors.NOT_READY, False)
+    assert (result.stdout, result.stderr) == ("", f"The settings can't be used: {sentence}\n")
+    assert result.code == errors.NOT_READY
+
+
+def test_settings_that_lack_another_module_name_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("import nosuch\n")
+    result = run("--settings", "broken", "users")
+    sentence = "The settings broken can't be loaded: No module named 'nosuch'\n"
+    assert (result.stderr, result.code) == (sentence, errors.NOT_READY)
+
+
+def test_sending_adds_no_user_to_a_host(run: Run, host: Callable[..., Path]) -> None:
+    host()
+    run("--settings", "mysite.settings", "migrate")
+    result = run("--settings", "mysite.settings", "send", "alice", "bob", "hi")
+    assert (result.stdout, result.code) == ("", errors.NOT_FOUND)
+    assert run("--settings", "mysite.settings", "users").stderr == "No users yet.\n"
+
+
+def test_a_server_that_can_not_be_reached(run: Run) -> None:
+    pytest.importorskip("psycopg")
+    result = run("users", env={"MSGCLI_DATABASE_URL": "postgres://alice:pw@127.0.0.1:1/x"})
+    assert result.stderr.startswith("The database can't be used: ")
+    assert (result.stdout, result.stderr.count("\n")) == ("", 1)
+    assert result.code == errors.NOT_READY
 
 
 def test_the_settings_of_another_project_are_not_adopted(run: Run, tmp_path: Path) -> None:
