@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -324,7 +325,7 @@ def store(state: State) -> Iterator[Text]:
     import humanize
 
     size = "" if state.size is None else f", {humanize.naturalsize(state.size)}, {state.mode}"
-    yield Text(f"Store    {state.database}, {show_unsafe(state.location)}{size}")
+    yield Text(f"Store    {state.database}, {show_unsafe(_from_home(state.location))}{size}")
     behind = count(len(state.pending), "migration")
     yield Text(f"Schema   {f'{behind} behind' if state.pending else 'up to date'}")
     if not state.pending:
@@ -335,6 +336,14 @@ def store(state: State) -> Iterator[Text]:
         yield Text(show_unsafe(line), style="red")
     if not state.findings:
         yield Text("Everything is fine.", style="green")
+
+
+def _from_home(location: str) -> str:
+    """A path as a person writes it, with ~ for the home folder; anything else as it is."""
+    try:
+        return str(Path("~") / Path(location).relative_to(Path.home()))
+    except (RuntimeError, ValueError):  # no home, or not below it
+        return location
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

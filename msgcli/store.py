@@ -87,7 +87,9 @@ def _describe() -> State:
     path = bootstrap.store_path()
     status = path.stat()
     mode = stat.S_IMODE(status.st_mode)
-    state = State(f"SQLite {sqlite3.sqlite_version}", str(path), status.st_size, f"{mode:04o}")
+    wal = path.with_name(f"{path.name}-wal")  # what has not yet been moved into the file
+    size = status.st_size + (wal.stat().st_size if wal.exists() else 0)
+    state = State(f"SQLite {sqlite3.sqlite_version}", str(path), size, f"{mode:04o}")
     if bootstrap.is_embedded() and mode & 0o077:
         state.findings.append(
             Finding(f"others may read the file (its mode is {mode:04o})", MENDS_ITSELF)

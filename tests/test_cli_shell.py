@@ -1,6 +1,8 @@
 """For shells and scripts: the schema that every --json is held against, and completion."""
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +209,21 @@ def test_a_shell_that_is_not_known_is_refused(invoke: Run) -> None:
     result = invoke("shell-completion", "csh")
     assert result.code == errors.USAGE
     assert "'csh' is not one of 'bash', 'zsh', 'fish', 'powershell'" in result.stderr
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_bash_accepts_its_script(invoke: Run) -> None:
+    text = invoke("shell-completion", "bash").stdout
+    process = subprocess.run(
+        ["bash", "-n"], input=text, text=True, capture_output=True, check=False
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_in_a_line(invoke: Run, name: str) -> None:
+    root: Any = get_command(app)
+    assert 10 < len(root.get_command(None, name).get_short_help_str(100)) < 100
+    result = invoke(name, "--help")
+    assert (result.code, result.stderr) == (errors.DONE, "")
+    assert f"msgcli {name}" in result.stdout

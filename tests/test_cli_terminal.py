@@ -430,3 +430,26 @@ def test_a_terminal_that_can_not_show_a_character_gets_its_code(run: Run) -> Non
     env = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
     result = run("send", "alice", "bob", "hi", env=env)
     assert (result.stdout, result.code) == ("#1  alice \\u2192 bob   sent\n", errors.DONE)
+
+
+def test_a_path_is_not_broken_where_the_screen_ends(hi: Path, on_terminal: Run) -> None:
+    folder = hi.parent.rename(hi.parent.with_name("long-name-" * 8))
+    shown = ESCAPE.sub("", on_terminal("check", env={"MSGCLI_DATA_DIR": str(folder)}).stdout)
+    assert f"{folder / hi.name}, " in shown
+
+
+@pytest.mark.usefixtures("sixty")
+def test_a_wide_terminal_is_used(run: Run, on_terminal: Run) -> None:
+    run("send", "alice", "carol", "word " * 60)
+    for words in ("thread 61", "unread carol", "conversation alice carol"):
+        shown = ESCAPE.sub("", on_terminal(*words.split(), columns=120).stdout)
+        assert 80 < max(map(cell_len, shown.splitlines())) <= 120
+
+
+def test_head_ends_a_pipeline_without_an_error(long_store: Path) -> None:
+    command = f"set -o pipefail; {sys.executable} -m msgcli thread 1 | head -n 1"
+    process = subprocess.run(
+        ["bash", "-c", command], env=environment_for(long_store), capture_output=True, check=False
+    )
+    assert (process.returncode, process.stderr) == (errors.DONE, b"")
+    assert process.stdout.startswith(b"#1 alice")

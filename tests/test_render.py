@@ -2,14 +2,19 @@
 
 from datetime import datetime, timedelta, timezone
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from messaging.accounts import Removal, UserRow
 from messaging.archive import Report
 from messaging.managers import InboxRow, NotificationRow, VersionRow
+from messaging.plain import UNSAFE
 from messaging.threads import MessageRow, Node, nest
 from msgcli import render
 from msgcli.store import Finding, State
@@ -302,3 +307,60 @@ def test_a_store_that_is_not() -> None:
         "Schema   2 migrations behind",
         "Problem  the schema is not up to date. To put it right: msgcli migrate",
     ]
+
+
+def test_a_removal_that_moves_one_reply_says_so_in_the_singular() -> None:
+    gone = Removal("bob", 1, 0, 1, 1, ["alice"], 1, 1)
+    assert drawn(*render.removal(gone))[-1] == (
+        "1 reply by other people stays and moves up to the nearest message left."
+    )
+    assert render.removed(gone) == "bob is deleted: 1 message, 1 notification, 1 old version."
+
+
+def test_a_removal_names_the_first_people_and_counts_the_others() -> None:
+    people = ["alice", "carol", "dave", "erin", *(f"user {n}" for n in range(1_000))]
+    (line,) = drawn(*render.removal(Removal("bob", 1, 0, 1, 0, people, 0, 0)), width=120)[6:]
+    assert line.endswith("1,004   with alice, carol, dave, erin and 1,000 more")
+
+
+def test_a_store_below_the_home_folder_is_shown_from_there() -> None:
+    location = str(Path.home() / "chat" / "msgcli.sqlite3")
+    first = drawn(*render.store(State("SQLite 3.40", location, 1, "0600")))[0]
+    assert first == "Store    SQLite 3.40, ~/chat/msgcli.sqlite3, 1 Byte, 0600"
+
+
+# Any character that UTF-8 can hold, the unsafe and the wide ones often enough to be met.
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs"])
+    | st.sampled_from("\x1b\x9b\r\n\t\u202e\u200d[]\U0001f600\u540d")
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, TEXTS, st.sampled_from([20, 40, 80]))
+def test_any_text_is_drawn_without_a_character_that_acts_on_the_terminal(
+    text: str, name: str, width: int
+) -> None:
+    rows = [row(n, n - 1 or None, text, sender=name, receiver=name) for n in range(1, 5)]
+    lists = [
+        (render.MESSAGE_COLUMNS, [render.message_cells(each) for each in rows]),
+        (render.INBOX_COLUMNS, [render.inbox_cells(InboxRow(name, rows[0], 1), "alice")]),
+        (
+            render.NOTIFICATION_COLUMNS,
+            [render.notification_cells(NotificationRow(1, name, THEN, False, rows[0]))],
+        ),
+    ]
+    gone = Removal(name, 1, 1, 1, 1, [name], 1, 1)
+    versions = [VersionRow(1, text, THEN, None), VersionRow(2, name, THEN, name)]
+    tree = drawn(render.thread_tree(nest(rows)[0], width), width=width)
+    lines = drawn(
+        *render.entries(rows),
+        *(render.table(*each) for each in lists),
+        *render.history(rows[0], versions),
+        *render.removal(gone),
+        width=width,
+    )
+    plain = [line for each in lists for line in render.plain_table(*each)]
+    printed = [*tree, *lines, *plain, render.removed(gone)]
+    assert [line for line in printed if UNSAFE.search(line)] == []
+    assert width < 40 or max(map(cell_len, tree)) <= width

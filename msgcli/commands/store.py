@@ -39,6 +39,7 @@ def check(
     else:
         from msgcli import render
 
-        console.show(*render.store(state))
+        for line in render.store(state):
+            console.out().print(line, soft_wrap=True)  # a path must stay one to be copied
     if state.findings:
         raise typer.Exit(NOT_READY)
