@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError, connections, transaction
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from messaging.managers import MessageQuerySet
     from messaging.models import Message
 
-MARKED = "messaging_marked"
+UPDATED = "messaging_updated"
 PLACE = {"sender_id", "receiver_id", "timestamp"}
 
 
@@ -29,13 +28,28 @@ def update(messages: MessageQuerySet, values: dict[str, Any]) -> int:
     """
     using = messages.write_db
     changed = {_attname(messages.model, name) for name in values}
-    with transaction.atomic(using=using):
+    with (
+        transaction.atomic(using=using),
+        connections[using].cursor() as cursor,
+        trees.temporary_ids(cursor, UPDATED),
+    ):
+        # Kept from before, because afterwards a filter may match others.
+        trees.fill(cursor, UPDATED, messages)
+        updated = RawSQL(f"SELECT id FROM {UPDATED}", ())  # noqa: S611  (a constant)
+        these = messages.model.objects.using(using).filter(pk__in=updated)
+        before = _pairs(these) if changed & PLACE else set()
+        chosen = messages.filter(pk__in=updated)
         if "content" in changed:
-            values = _log_versions(messages, values, using)
-        if not isinstance(values.get("read"), bool):
-            return _write(messages, values, changed, using)
-        with _marked_alike(messages, values["read"], using):
-            return _write(messages, values, changed - {"read"}, using)
+            values = _log_versions(chosen, values, using)
+        matched = QuerySet.update(chosen, **values)
+        _follow(these, updated, changed, values)
+        if changed & PLACE:
+            conversations.refresh(before | _pairs(these), using)
+            # Whether the people of a reply see what it answers may be another thing now.
+            these = messages.model.objects.using(using).filter(parent_message__in=updated)
+        conversations.changed(these, using)
+    messages._result_cache = None
+    return matched
 
 
 def create(
@@ -75,71 +89,38 @@ def _log_versions(messages: MessageQuerySet, values: dict[str, Any], using: str)
     return {**values, "edited": edited}
 
 
-def _write(messages: MessageQuerySet, values: dict[str, Any], changed: set[str], using: str) -> int:
-    if not changed & (PLACE | {"parent_message_id", "read"}):
-        return QuerySet.update(messages, **values)
-    ids = list(messages.order_by().values_list("pk", flat=True))
-    before = _pairs(messages, ids, using) if changed & PLACE else set()
-    matched = QuerySet.update(messages, **values)
-    _follow(messages, ids, changed, before, using)
-    return matched
-
-
-@contextmanager
-def _marked_alike(messages: MessageQuerySet, read: bool, using: str) -> Iterator[None]:
-    """Mark the notifications of the messages that the block marks.
-
-    Which these are is kept from before, because afterwards a filter may match others.
-    """
+def _follow(these: MessageQuerySet, ids: RawSQL, changed: set[str], values: dict[str, Any]) -> None:
     from messaging.models import Notification
 
-    notifications = Notification.objects.using(using)
-    with connections[using].cursor() as cursor, trees.temporary_ids(cursor, MARKED):
-        trees.fill(cursor, MARKED, messages)
-        yield
-        marked = RawSQL(f"SELECT id FROM {MARKED}", ())  # noqa: S611  (a constant of this module)
-        QuerySet.update(notifications.filter(message__in=marked).exclude(read=read), read=read)
-        if not read:
-            unheard = messages.model.objects.using(using).filter(notifications__isnull=True)
-            notifications.create_for(unheard.filter(pk__in=marked))
-
-
-def _follow(
-    messages: MessageQuerySet,
-    ids: Sequence[int],
-    changed: set[str],
-    before: set[tuple[Any, Any]],
-    using: str,
-) -> None:
-    from messaging.models import Notification
-
+    notifications = Notification.objects.using(these.db)
     if "parent_message_id" in changed:
-        trees.rethread(ids, using)
-    if changed & PLACE:
-        conversations.refresh(before | _pairs(messages, ids, using), using)
+        trees.rethread(list(these.values_list("pk", flat=True)), these.db)
     if "receiver_id" in changed:
-        for message in messages.model.objects.using(using).filter(pk__in=ids).only("receiver"):
-            message.notifications.using(using).update(user=message.receiver_id)
-    if "read" in changed:
-        Notification.objects.using(using).follow(ids)
+        for message in these.only("receiver"):
+            message.notifications.using(these.db).update(user=message.receiver_id)
+    if "read" not in changed:
+        return
+    read = values["read"]
+    if not isinstance(read, bool):
+        notifications.follow(these.values_list("pk", flat=True))
+        return
+    QuerySet.update(notifications.filter(message__in=ids).exclude(read=read), read=read)
+    if not read:
+        notifications.create_for(these.filter(notifications__isnull=True))
 
 
 def _join_threads(messages: MessageQuerySet, objs: Sequence[Message], using: str) -> None:
     parents = {obj.parent_message_id for obj in objs if obj.parent_message_id is not None}
     roots: dict[int, int] = {}
     for batch in batched(parents):
-        stored = messages.model.objects.using(using).filter(pk__in=batch)
+        stored = trees.locked(messages.model.objects.filter(pk__in=batch), using)
         roots.update((pk, root or pk) for pk, root in stored.values_list("pk", "root_id"))
     for obj in objs:
         obj.root_id = roots.get(obj.parent_message_id or 0)
 
 
-def _pairs(messages: MessageQuerySet, ids: Sequence[int], using: str) -> set[tuple[Any, Any]]:
-    found: set[tuple[Any, Any]] = set()
-    for batch in batched(ids):
-        stored = messages.model.objects.using(using).filter(pk__in=batch).order_by()
-        found.update(stored.values_list("sender_id", "receiver_id").distinct())
-    return found
+def _pairs(messages: MessageQuerySet) -> set[tuple[Any, Any]]:
+    return set(messages.order_by().values_list("sender_id", "receiver_id").distinct())
 
 
 def _attname(model: type[Message], name: str) -> str:

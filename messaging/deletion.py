@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.db import OperationalError, connections, models, transaction
 from django.db.models import signals
 from django.db.models.deletion import Collector, get_candidate_relations_to_delete
+from django.db.models.expressions import RawSQL
 
 from messaging import conversations, trees
 from messaging.batches import SIZE
@@ -103,9 +104,10 @@ def erase(querysets: Sequence[models.QuerySet[Message]], using: str) -> int:
     ):
         for messages in querysets:
             # Locked, so that no reply slips in between the steps.
-            trees.fill(cursor, GONE, trees.locked(messages, using))
-        _reattach_replies(cursor)
-        deleted = _delete_rows(cursor, querysets[0].model, using)
+            trees.fill(cursor, GONE, messages)
+        model = querysets[0].model
+        _reattach_replies(cursor, model, using)
+        deleted = _delete_rows(cursor, model, using)
         conversations.restore(connection, f"last_message_id IN (SELECT id FROM {GONE})")
     if deleted:
         _wiped.databases.discard(using)
@@ -151,16 +153,25 @@ def _wipe(using: str) -> bool:
     return not busy
 
 
-def _reattach_replies(cursor: CursorWrapper) -> None:
+def _reattach_replies(cursor: CursorWrapper, model: type[Message], using: str) -> None:
+    gone = f"SELECT id FROM {GONE}"
     cursor.execute(f"SELECT EXISTS ({SURVIVING_REPLIES})")
     if not cursor.fetchone()[0]:
+        _tell_conversations(model, gone, using)
         return
     with trees.temporary_ids(cursor, HEIRS, ", heir_id bigint"), trees.moved_ids(cursor):
         with trees.by_index(cursor):
             cursor.execute(FIND_HEIRS)
         cursor.execute(f"INSERT INTO {trees.MOVED} (id) {SURVIVING_REPLIES}")
+        trees.counted(cursor, trees.MOVED)
         cursor.execute(REATTACH)
         trees.set_roots(cursor)
+        _tell_conversations(model, f"{gone} UNION ALL SELECT id FROM {trees.MOVED}", using)
+
+
+def _tell_conversations(model: type[Message], ids: str, using: str) -> None:
+    messages = model._base_manager.using(using).filter(pk__in=RawSQL(ids, ()))  # noqa: S611
+    conversations.changed(messages, using)
 
 
 def _delete_rows(cursor: CursorWrapper, model: type[Message], using: str) -> int:

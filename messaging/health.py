@@ -58,6 +58,8 @@ def mend() -> None:
         for check in CHECKS:
             if check.count(using):
                 check.mend(using)
+                # What the mending changed is not counted: every cached page is out of date.
+                Conversation.objects.using(using).update(version=conversations.new_version())
 
 
 def _disagreeing(using: str) -> QuerySet[Message]:
@@ -125,9 +127,9 @@ def _true_conversations() -> str:
 
 
 def _rebuild_conversations(using: str) -> None:
-    Conversation.objects.using(using).all().delete()
     for some in batched(Message.objects.using(using).order_by("pk").iterator(chunk_size=2000)):
         conversations.touch(some, using)
+    conversations.restore(connections[using], "true")
 
 
 def _unmarked_edits(using: str) -> QuerySet[Message]:

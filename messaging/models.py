@@ -196,6 +196,8 @@ class Conversation(models.Model):
         Message, on_delete=models.DO_NOTHING, null=True, related_name="+"
     )
     last_timestamp = models.DateTimeField(null=True)
+    # Another random number after every change to a message of the two: see messaging.caching.
+    version = models.BigIntegerField(db_default=0, editable=False)
 
     objects = ConversationQuerySet.as_manager()
 

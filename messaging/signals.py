@@ -7,13 +7,22 @@ same work for them in sets.
 
 from __future__ import annotations
 
-from typing import Any
+from time import time
+from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth.signals import user_logged_in
+from django.db.models import QuerySet
 from django.db.models.signals import post_save, pre_save
 
 from messaging import conversations, trees
 from messaging.exceptions import ThreadCycle
 from messaging.models import Message, MessageHistory, Notification
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+# Where a session keeps when its login was, in seconds since 1970.
+LOGGED_IN_AT = "messaging_logged_in_at"
 
 # What a save may change that is kept in step elsewhere.
 WATCHED = (
@@ -33,6 +42,7 @@ def connect() -> None:
     post_save.connect(notify_receiver, sender=Message, dispatch_uid="messaging.notify_receiver")
     post_save.connect(keep_in_step, sender=Message, dispatch_uid="messaging.keep_in_step")
     post_save.connect(mark_message, sender=Notification, dispatch_uid="messaging.mark_message")
+    user_logged_in.connect(remember_login, dispatch_uid="messaging.remember_login")
 
 
 def log_edit(
@@ -79,13 +89,18 @@ def keep_in_step(
     if "parent_message_id" in changed:
         trees.rethread([instance.pk], using)
         instance.refresh_from_db(using=using, fields=["root"])
-    if before and changed & {"sender_id", "receiver_id", "timestamp"}:
-        here = (instance.sender_id, instance.receiver_id)
-        conversations.refresh({(before["sender_id"], before["receiver_id"]), here}, using)
     if "receiver_id" in changed:
         instance.notifications.using(using).update(user=instance.receiver_id)
     if _saves("read", update_fields) and "read" not in instance.get_deferred_fields():
         Notification.objects.using(using).follow([instance.pk])
+    messages = Message.objects.using(using)
+    if before and changed & {"sender_id", "receiver_id", "timestamp"}:
+        here = (instance.sender_id, instance.receiver_id)
+        conversations.refresh({(before["sender_id"], before["receiver_id"]), here}, using)
+        # Whether the people of a reply see what it answers may be another thing now.
+        conversations.changed(messages.filter(parent_message=instance), using)
+    else:
+        conversations.changed(messages.filter(pk=instance.pk), using)
 
 
 def mark_message(
@@ -102,10 +117,16 @@ def mark_message(
         ).update(read=instance.read)
 
 
+def remember_login(request: HttpRequest, **kwargs: Any) -> None:
+    """Note the time of a login in its session, for what only a fresh one may do."""
+    if hasattr(request, "session"):
+        request.session[LOGGED_IN_AT] = int(time())
+
+
 def _stored_values(instance: Message, using: str) -> dict[str, Any] | None:
     if instance.pk is None:
         return None
-    stored = Message.objects.using(using).select_for_update().filter(pk=instance.pk)
+    stored = trees.locked(Message.objects.filter(pk=instance.pk), using)
     found: dict[str, Any] | None = stored.values(*WATCHED).first()
     return found
 
@@ -130,7 +151,8 @@ def _log_version(
             message=instance, old_content=stored["content"], edited_by=instance.editor
         )
         if not _saves("edited", update_fields):
-            Message.objects.using(using).filter(pk=instance.pk).update(edited=True)
+            mine = Message.objects.using(using).filter(pk=instance.pk)
+            QuerySet.update(mine, edited=True)
         stored["edited"] = True
     instance.edited = stored["edited"]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
 from messaging.managers.rows import InboxRow, message_columns, name_of
 from messaging.threads import MessageRow
 
 if TYPE_CHECKING:
-    from messaging.models import Conversation  # noqa: F401  (named in a string below)
+    from messaging.models import Conversation, Message  # noqa: F401  (named in a string below)
 
 # Raw, because building it from the ORM's expressions takes as long as all the rest of an inbox.
 UNREAD = """
@@ -26,6 +27,22 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     def inbox(self, owner: Any) -> ConversationQuerySet:
         """A user's conversations, the one with the newest message first."""
         return self.filter(owner=owner).order_by("-last_timestamp", "-last_message")
+
+    def before(self, message: Message) -> ConversationQuerySet:
+        """Those whose newest message is older than `message`: the next page, found by index."""
+        return self.filter(
+            Q(last_timestamp__lt=message.timestamp)
+            | Q(last_timestamp=message.timestamp, last_message__lt=message.pk),
+            last_timestamp__lte=message.timestamp,
+        )
+
+    def version(self, owner: Any, username: str) -> int | None:
+        """The version of a user's conversation with another, by name; None if there is none.
+
+        It is another after every change to what the conversation shows.
+        """
+        found = self.filter(owner=owner, **{name_of("other"): username})
+        return next(iter(found.values_list("version", flat=True)), None)
 
     def rows(self) -> list[InboxRow]:
         """The conversations as plain rows with the owner's unread counts, in one query."""

@@ -172,6 +172,21 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     edit.alters_data = True  # type: ignore[attr-defined]
 
+    def remove(self, message_id: int, *, remover: AnyUser | None = None) -> None:
+        """Erase a message; replies to it stay and move up.
+
+        Raises MessageNotFound, and NotAllowed when `remover` did not send it.
+        """
+        with transaction.atomic(using=self.write_db):
+            message = self.select_related("sender").get_by_id(message_id)
+            if remover is not None and remover.pk != message.sender_id:
+                raise NotAllowed(
+                    f"Only {message.sender}, who sent message {message_id}, can delete it."
+                )
+            message.delete()
+
+    remove.alters_data = True  # type: ignore[attr-defined]
+
     def mark_read(self) -> int:
         """Mark the unread ones as read; returns how many there were."""
         return self.filter(read=False).update(read=True)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.db import NotSupportedError, models, transaction
-from django.db.models import QuerySet
+from django.db import NotSupportedError, connections, models, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
 
+from messaging import conversations, trees
 from messaging.batches import batched
+from messaging.exceptions import NotFound
 from messaging.managers.rows import NotificationRow, message_columns, name_of
 from messaging.threads import MessageRow
 
 if TYPE_CHECKING:
+    from messaging.managers.messages import MessageQuerySet
     from messaging.models import Message, Notification
+
+NOTIFIED = "messaging_notified"
 
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
@@ -24,6 +31,20 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     def write_db(self) -> str:
         self._for_write = True
         return self.db
+
+    def of_user(self, user: Any) -> NotificationQuerySet:
+        """A user's notifications, newest first."""
+        return self.filter(user=user).order_by("-timestamp", "-id")
+
+    def before(self, notification_id: int) -> NotificationQuerySet:
+        """Those older than this one of them: the next page, found by index. Raises NotFound."""
+        timestamp = self.filter(pk=notification_id).values_list("timestamp", flat=True).first()
+        if timestamp is None:
+            raise NotFound(f"No notification {notification_id}.")
+        return self.filter(
+            Q(timestamp__lt=timestamp) | Q(timestamp=timestamp, id__lt=notification_id),
+            timestamp__lte=timestamp,
+        )
 
     def create_for(self, messages: Iterable[Message], read: bool | None = None) -> None:
         """One notification for the receiver of each message, marked as the message is."""
@@ -60,23 +81,22 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         ]
 
     def update(self, **kwargs: Any) -> int:
-        with transaction.atomic(using=self.write_db):
-            if "read" not in kwargs:
-                return super().update(**kwargs)
-            ids = list(self.order_by().values_list("pk", flat=True))
-            matched = super().update(**kwargs)
-            self._mark_messages(ids)
+        if "read" not in kwargs:
+            return super().update(**kwargs)
+        with self._messages_of([self]) as messages:
+            matched = QuerySet.update(self.filter(message__in=messages), **kwargs)
+            _mark(messages)
+            self._result_cache = None
             return matched
 
     update.alters_data = True  # type: ignore[attr-defined]
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Dismiss the notifications; their messages count as read."""
-        with transaction.atomic(using=self.write_db):
-            ids = list(self.order_by().values_list("message", flat=True))
-            deleted = super().delete()
-            for batch in batched(ids):
-                QuerySet.update(self._messages().filter(pk__in=batch, read=False), read=True)
+        with self._messages_of([self]) as messages:
+            deleted = QuerySet.delete(self.filter(message__in=messages))
+            QuerySet.update(messages.filter(read=False), read=True)
+            self._result_cache = None
             return deleted
 
     delete.alters_data = True  # type: ignore[attr-defined]
@@ -95,20 +115,40 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
             raise NotSupportedError("Notifications can't be created over others.")
         with transaction.atomic(using=self.write_db):
             created = super().bulk_create(objs, batch_size=batch_size)
-            self._mark_messages([notification.pk for notification in created])
+            every = self.model.objects.using(self.db)
+            pks = batched(notification.pk for notification in created)
+            with self._messages_of(every.filter(pk__in=some) for some in pks) as messages:
+                _mark(messages)
             return created
 
     bulk_create.alters_data = True  # type: ignore[attr-defined]
 
-    def _mark_messages(self, ids: Iterable[int]) -> None:
-        for batch in batched(ids):
-            marked = self.model._default_manager.using(self.db).filter(pk__in=batch)
-            for read in (True, False):
-                about = self._messages().filter(
-                    notifications__in=marked.filter(read=read).values("pk")
-                )
-                QuerySet.update(about.exclude(read=read), read=read)
+    @contextmanager
+    def _messages_of(self, querysets: Iterable[NotificationQuerySet]) -> Iterator[MessageQuerySet]:
+        """The messages that these notifications are about when the block begins, to be marked.
 
-    def _messages(self) -> QuerySet[Message]:
+        Then their conversations are told.
+        """
+        using = self.write_db
+        with (
+            transaction.atomic(using=using),
+            connections[using].cursor() as cursor,
+            trees.temporary_ids(cursor, NOTIFIED),
+        ):
+            for some in querysets:
+                messages = self._messages().filter(notifications__in=some.order_by().values("pk"))
+                trees.fill(cursor, NOTIFIED, messages)
+            ids = RawSQL(f"SELECT id FROM {NOTIFIED}", ())  # noqa: S611  (a constant)
+            messages = self._messages().filter(pk__in=ids)
+            yield messages
+            conversations.changed(messages, using)
+
+    def _messages(self) -> MessageQuerySet:
         message: type[Message] = apps.get_model("messaging", "Message")
         return message.objects.using(self.db).order_by()
+
+
+def _mark(messages: MessageQuerySet) -> None:
+    """Mark messages as their notifications are marked."""
+    for read in (True, False):
+        QuerySet.update(messages.filter(notifications__read=read).exclude(read=read), read=read)
