@@ -28,10 +28,15 @@ These come before the name of a command: `msgcli --no-color thread 1`.
 
 
 def commands() -> dict[str, TyperCommand]:
-    """Every command by its name, in the order of `msgcli --help`."""
+    """Every command by its name, as `send` or `token create`, in the order of `msgcli --help`."""
     group: Any = get_command(app)
     context = group.make_context("msgcli", [], resilient_parsing=True)
-    return {name: group.get_command(context, name) for name in group.list_commands(context)}
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {
+        f"{name} {below}".strip(): command
+        for name, one in found.items()
+        for below, command in getattr(one, "commands", {"": one}).items()
+    }
 
 
 def reference() -> str:

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command_from_info
-from typer.models import CommandInfo
+from typer.main import get_command_from_info, get_group_from_info
 
 from msgcli import bootstrap, console, errors
 
@@ -31,6 +30,10 @@ COMMANDS = {
     "add-user": "users",
     "set-password": "users",
     "delete-user": "users",
+    "serve": "serve",
+    "login-link": "access",
+    "logout": "access",
+    "token": "access",
     "import": "transfer",
     "export": "transfer",
     "migrate": "store",
@@ -50,11 +53,7 @@ class CommandGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         if cmd_name not in self.commands:
-            self.commands[cmd_name] = get_command_from_info(
-                _registered(cmd_name),
-                pretty_exceptions_short=False,
-                rich_markup_mode=self.rich_markup_mode,
-            )
+            self.commands[cmd_name] = _built(cmd_name)
         return self.commands[cmd_name]  # type: ignore[return-value]
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
@@ -86,9 +85,18 @@ class CommandGroup(TyperGroup):
         return sys.exit(code) if standalone_mode else code
 
 
-def _registered(name: str) -> CommandInfo:
-    app: typer.Typer = import_module(f"msgcli.commands.{COMMANDS[name]}").app
-    return next(info for info in app.registered_commands if info.name == name)
+def _built(name: str) -> Any:
+    """The command of this name, or the group of commands, as `token`."""
+    module: typer.Typer = import_module(f"msgcli.commands.{COMMANDS[name]}").app
+    for command in module.registered_commands:
+        if command.name == name:
+            return get_command_from_info(
+                command, pretty_exceptions_short=False, rich_markup_mode="rich"
+            )
+    group = next(group for group in module.registered_groups if group.name == name)
+    return get_group_from_info(
+        group, pretty_exceptions_short=False, suggest_commands=False, rich_markup_mode="rich"
+    )
 
 
 app = typer.Typer(

@@ -70,6 +70,13 @@ USER_COLUMNS = (
     Column("Sent", right=True),
     Column("Received", right=True),
 )
+TOKEN_COLUMNS = (
+    Column("ID", right=True, style="cyan"),
+    Column("Begins with"),
+    Column("Made", style="dim"),
+    Column("Last used", style="dim"),
+    Column("Name"),
+)
 
 
 def ago(moment: datetime) -> str:
@@ -162,6 +169,14 @@ def notification_cells(row: NotificationRow) -> list[str]:
 def user_cells(row: UserRow) -> list[str]:
     """A user as a line of the list of users."""
     return [one_line(row.name), str(row.unread or "–"), str(row.sent), str(row.received)]
+
+
+def token_cells(
+    number: int, name: str, begins_with: str, created: datetime, last_used: datetime | None
+) -> list[str]:
+    """A token as a line of the list of tokens."""
+    used = ago(last_used) if last_used else "never"
+    return [str(number), f"{begins_with}…", ago(created), used, one_line(name) if name else "–"]
 
 
 def header(row: MessageRow, *marks: str) -> Text:

@@ -27,7 +27,7 @@ def schema() -> None:
     """Print the JSON Schema of what --json prints."""
     from importlib.resources import files
 
-    console.show_lines([files("msgcli").joinpath("schema.json").read_text("utf-8").rstrip()])
+    console.show_lines([files("messaging").joinpath("schema.json").read_text("utf-8").rstrip()])
 
 
 @app.command("shell-completion")

@@ -1,0 +1,1 @@
+"""Letting people in: sessions, links that log in once, tokens, and slowed logins."""
