@@ -57,12 +57,22 @@ def users() -> Any:
 
 def find_user(name: str) -> AnyUser:
     """The user of this name. Raises UserNotFound, with a near name where there is one."""
-    user = _get(name)
+    user = get_user(name)
     if user is not None:
         return user
     near = similar_name(name)
     hint = f" Did you mean {near}?" if near else ""
     raise UserNotFound(f"No user {name.strip()}.{hint}")
+
+
+def get_user(name: str) -> AnyUser | None:
+    """The user of this name, if there is one."""
+    try:
+        name = clean_name(name)
+    except InvalidName:
+        return None
+    found: AnyUser | None = users().filter(**{get_user_model().USERNAME_FIELD: name}).first()
+    return found
 
 
 def people(
@@ -76,7 +86,7 @@ def people(
     if not add:
         return [find_user(name) for name in names], []
     names = [clean_name(name) for name in names]
-    unknown = [name for name in dict.fromkeys(names) if _get(name) is None]
+    unknown = [name for name in dict.fromkeys(names) if get_user(name) is None]
     for name in unknown:
         if not even_if_similar and (near := similar_name(name)):
             raise SimilarName(
@@ -89,7 +99,7 @@ def people(
 def add_user(name: str) -> AnyUser:
     """Add a user who can't log in until a password is set. Raises InvalidName and NotAllowed."""
     name = clean_name(name)
-    if _get(name) is not None:
+    if get_user(name) is not None:
         raise NotAllowed(f"There is a user {name} already.")
     return _create(name)
 
@@ -217,12 +227,3 @@ def _create(name: str) -> AnyUser:
     user.set_unusable_password()
     user.save()
     return user
-
-
-def _get(name: str) -> AnyUser | None:
-    try:
-        name = clean_name(name)
-    except InvalidName:
-        return None
-    found: AnyUser | None = users().filter(**{get_user_model().USERNAME_FIELD: name}).first()
-    return found

@@ -44,3 +44,11 @@ class ArchiveError(MessagingError):
         super().__init__(reason if line is None else f"Line {line}: {reason}")
         self.reason = reason
         self.line = line
+
+
+class BadRequest(MessagingError):
+    """What a browser or a script sent can't be read."""
+
+
+class NotAcceptable(MessagingError):
+    """An answer was asked for in a form that there is none of."""

@@ -209,3 +209,28 @@ dave.delete()
 """
     )
     assert said.splitlines() == ["protected 3 True", "0 None"]
+
+
+LOOK = """
+from django.contrib.auth import get_user_model
+from django.test import Client
+from messaging.models import Message
+from people.models import Person
+
+one, other = (Person.objects.create(email=f"{name}@example.com") for name in ("dave", "erin"))
+message = Message.objects.send(one, other, "hello from dave")
+browser = Client(headers={"host": "localhost"})
+browser.force_login(other)
+for path in ("", "with/dave@example.com/", f"thread/{message.pk}/", "unread/", "notifications/",
+             f"message/{message.pk}/history/", "account/", "openapi.json"):
+    print(browser.get("/messages/" + path).status_code, "hello from dave" in browser.get(
+        "/messages/" + path).content.decode(), path.split("/")[0])
+"""
+
+
+def test_the_pages_open_under_the_hosts_settings_and_user_model(project: Project) -> None:
+    done = project.run("manage.py", "shell", "-v", "0", "-c", LOOK)
+    pages = [line.split(" ", 2) for line in done.splitlines()]
+    assert {status for status, _, _ in pages} == {"200"}
+    showing = [name for _, shown, name in pages if shown == "True"]
+    assert showing == ["", "with", "thread", "unread", "notifications", "message"]

@@ -5,5 +5,6 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("", include("messaging.access.urls")),
     path("messages/", include("messaging.urls")),
 ]
