@@ -32,9 +32,9 @@ def newest(session: nox.Session) -> None:
 def postgres(session: nox.Session) -> None:
     """The tests of the app on a real PostgreSQL."""
     session.install("-e", ".[test]", "psycopg[binary]")
-    # The command line is tested on the store that it makes by itself, which is SQLite's.
-    app = "--ignore-glob=tests/test_cli_*"
-    session.run(".ci/with-postgres", "pytest", app, *session.posargs, external=True)
+    # The command line and its server are tested on the store that they make, which is SQLite's.
+    others = [f"--ignore-glob=tests/test_{name}*" for name in ("cli_", "serve", "browser")]
+    session.run(".ci/with-postgres", "pytest", *others, *session.posargs, external=True)
 
 
 @nox.session

@@ -5,6 +5,8 @@ MSGCLI_DATABASE_URL  another database: postgres://user:password@host/name, or sq
 MSGCLI_CACHE_URL     another cache, as redis://host:port/0 (default: this process's memory)
 MSGCLI_DATA_DIR      another folder for the SQLite file
 MSGCLI_MAX_LENGTH    the longest text of a message, in characters
+MSGCLI_SECRET_KEY    the key that signs what browsers hold (default: a file in the data folder)
+MSGCLI_ALLOWED_HOSTS more names that the server goes by, parted by commas
 
 In an installed msgcli this file is the module `msgcli.settings`.
 """
@@ -14,6 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
+
+# How long a server's threads keep a connection, in seconds: twice as many requests a second as
+# when each opens its own, and short enough for a file that was put in place of another.
+KEPT = 60
 
 
 def embedded_database(path: str, options: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -26,6 +32,7 @@ def embedded_database(path: str, options: dict[str, Any] | None = None) -> dict[
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
+        "CONN_MAX_AGE": KEPT,
         "OPTIONS": {
             "timeout": 20,  # seconds to wait for another writer
             "transaction_mode": "IMMEDIATE",
@@ -48,8 +55,7 @@ SCHEMES = ("postgres", "postgresql", "sqlite")
 def database(url: str | None) -> dict[str, Any]:
     """The database that `url` names, or the file in the user's data folder."""
     if not url:
-        folder = os.environ.get("MSGCLI_DATA_DIR") or user_data_path("msgcli", appauthor=False)
-        return embedded_database(str(Path(folder).expanduser() / "msgcli.sqlite3"))
+        return embedded_database(str(data_folder() / "msgcli.sqlite3"))
     scheme = url.partition("://")[0]
     if "://" not in url or scheme not in SCHEMES:
         raise ValueError("MSGCLI_DATABASE_URL has to begin with postgres:// or sqlite:///.")
@@ -61,7 +67,8 @@ def database(url: str | None) -> dict[str, Any]:
         if not isinstance(options.get("timeout", 0), int | float):
             raise ValueError("The timeout in MSGCLI_DATABASE_URL has to be a number of seconds.")
         return embedded_database(str(config["NAME"]), options)
-    return config
+    pooled = "pool" in config.get("OPTIONS", {})  # a pool keeps its own
+    return {**config, "CONN_MAX_AGE": 0 if pooled else KEPT, "CONN_HEALTH_CHECKS": not pooled}
 
 
 def cache(url: str | None) -> dict[str, Any]:
@@ -86,11 +93,39 @@ def max_length(text: str | None) -> int:
     return int(text or 100_000)
 
 
+def data_folder() -> Path:
+    """Where the SQLite file and the secret key are."""
+    folder = os.environ.get("MSGCLI_DATA_DIR") or user_data_path("msgcli", appauthor=False)
+    return Path(folder).expanduser()
+
+
+def names(variable: str) -> list[str]:
+    """The words of a variable of the environment, which commas part."""
+    return [name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()]
+
+
+def secret_key(given: str | None, file: Path) -> str:
+    """The key that signs what browsers hold; empty until `msgcli serve` has made one."""
+    if given:
+        if len(given) < 32:
+            raise ValueError("MSGCLI_SECRET_KEY has to have at least 32 characters.")
+        return given
+    try:
+        return file.read_text("ascii").strip()
+    except (OSError, ValueError):  # only the server needs one, and says what is wrong with it
+        return ""
+
+
 DATABASES = {"default": database(os.environ.get("MSGCLI_DATABASE_URL"))}
 CACHES = {"default": cache(os.environ.get("MSGCLI_CACHE_URL"))}
 MESSAGING_MAX_LENGTH = max_length(os.environ.get("MSGCLI_MAX_LENGTH"))
 
-INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "messaging"]
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "messaging",
+    "messaging.access",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -104,3 +139,36 @@ LOGGING_CONFIG = None  # the command line reports by itself; saves importing log
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+
+# What `msgcli serve` and `msgcli.wsgi` add.
+
+SECRET_KEY_FILE = data_folder() / "secret_key"
+SECRET_KEY = secret_key(os.environ.get("MSGCLI_SECRET_KEY"), SECRET_KEY_FILE)
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *names("MSGCLI_ALLOWED_HOSTS")]
+ROOT_URLCONF = "msgcli.web.urls"
+MIDDLEWARE = [
+    "msgcli.web.access_log.AccessLog",
+    "msgcli.web.middleware.NamedProxy",
+    "msgcli.web.middleware.SafeHeaders",
+    "django.middleware.security.SecurityMiddleware",
+    "msgcli.web.middleware.WholeBody",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "messaging.access.middleware.TokenMiddleware",
+    "messaging.access.middleware.CsrfMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+AUTHENTICATION_BACKENDS = ["messaging.access.backends.SlowedBackend"]
+LOGIN_URL = "access:login"
+LOGIN_REDIRECT_URL = "messaging:inbox"
+SESSION_ENGINE = "messaging.access.sessions"
+CSRF_FAILURE_VIEW = "messaging.access.views.csrf_failure"
+SESSION_COOKIE_NAME = "msgcli_session"
+CSRF_COOKIE_NAME = "msgcli_csrf"
+CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # bytes of a request's body
+FILE_UPLOAD_HANDLERS: list[str] = []  # no page takes a file

@@ -40,7 +40,9 @@ def names(wheel: Path) -> set[str]:
 def test_the_wheel_has_every_module_and_what_they_read(names: set[str]) -> None:
     modules = [*ROOT.glob("msgcli/**/*.py"), *ROOT.glob("messaging/**/*.py")]
     expected = {str(path.relative_to(ROOT)) for path in modules}
-    expected |= {"msgcli/settings.py", "msgcli/schema.json"}
+    pages = [*ROOT.glob("messaging/**/*.html"), *ROOT.glob("messaging/static/**/*.*")]
+    expected |= {str(path.relative_to(ROOT)) for path in pages}
+    expected |= {"msgcli/settings.py", "messaging/schema.json"}
     expected |= {"msgcli/py.typed", "messaging/py.typed", "messaging/migrations/0001_initial.py"}
     assert expected <= names
 

@@ -1,0 +1,1 @@
+"""What the standalone server adds to the app's own pages."""
