@@ -55,6 +55,13 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return environment_for(tmp_path / "store")
 
 
+def run_in(environment: dict[str, str], *words: str) -> Result:
+    """Run msgcli as a process in this environment; it has to succeed."""
+    command = [sys.executable, "-m", "msgcli", *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return Result(done.stdout, done.stderr, done.returncode)
+
+
 def made_store(folder: Path, *words: str, input: bytes = b"") -> Path:
     """The folder of a store that one command has made; to be copied, which is faster."""
     command = [sys.executable, "-m", "msgcli", *words]

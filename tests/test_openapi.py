@@ -66,8 +66,9 @@ def served() -> dict[str, URLPattern]:
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every path and method of the description, with what it says of them."""
     for where, item in description(HERE)["paths"].items():
-        for method in item.keys() - {"summary", "parameters"}:
-            yield where, method, item[method]
+        for method, operation in item.items():
+            if method not in {"summary", "parameters"}:
+                yield where, method, operation
 
 
 def test_it_is_openapi() -> None:
@@ -153,10 +154,13 @@ def check(operation: dict[str, Any], answer: Any) -> None:
 
 VALUES = {"receiver": "bob", "content": "hi", "ids": "1", "all": "1", "password": ""}
 OPERATIONS = list(operations())
-every_operation = pytest.mark.parametrize(("where", "method", "operation"), OPERATIONS)
-every_form = pytest.mark.parametrize(
-    ("where", "method", "operation"), [one for one in OPERATIONS if "requestBody" in one[2]]
-)
+FORMS = [one for one in OPERATIONS if "requestBody" in one[2]]
+
+
+def each(chosen: list[tuple[str, str, dict[str, Any]]]) -> pytest.MarkDecorator:
+    """A test of each of these operations, under its name."""
+    names = [operation["operationId"] for _, _, operation in chosen]
+    return pytest.mark.parametrize(("where", "method", "operation"), chosen, ids=names)
 
 
 @pytest.fixture(autouse=True)
@@ -180,7 +184,7 @@ def call(reader: Client, where: str, method: str, data: Any, **options: Any) -> 
     return getattr(reader, method)(where.format(message_id=1, username="bob"), data, **options)
 
 
-@every_operation
+@each(OPERATIONS)
 def test_what_a_participant_is_answered_is_as_described(
     where: str, method: str, operation: dict[str, Any]
 ) -> None:
@@ -189,14 +193,14 @@ def test_what_a_participant_is_answered_is_as_described(
     assert {str(answer.status_code)} == {"200", "201"} & operation["responses"].keys()
 
 
-@every_operation
+@each(OPERATIONS)
 def test_a_page_is_as_described_too(where: str, method: str, operation: dict[str, Any]) -> None:
     answer = call(browser("alice"), where, method, fields(operation))
     check(operation, answer)
     assert answer.status_code < 400
 
 
-@every_operation
+@each(OPERATIONS)
 def test_errors_are_as_described(where: str, method: str, operation: dict[str, Any]) -> None:
     for accept in ("application/json", "text/html", "image/png"):
         for reader in (Client(), client("alice"), client("bob"), client("carol")):
@@ -205,7 +209,7 @@ def test_errors_are_as_described(where: str, method: str, operation: dict[str, A
             check(operation, call(reader, where, method, {}, headers=headers))
 
 
-@every_form
+@each(FORMS)
 def test_a_field_that_is_required_is_missed_by_its_name(
     where: str, method: str, operation: dict[str, Any]
 ) -> None:
@@ -234,7 +238,7 @@ class Asked(dict[str, str]):
         return super().get(name, default)
 
 
-@every_form
+@each(FORMS)
 def test_the_fields_are_those_that_are_read(
     where: str, method: str, operation: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
