@@ -24,11 +24,10 @@ FORM = "application/x-www-form-urlencoded"
 NEITHER = "There is text/html and application/json; Accept allows neither."
 LOG_IN = "Log in, or send Authorization: Bearer TOKEN."
 WRITTEN = 'a <long> & "dear"\r\nletter, 1 < 2\r\n'
-PAGES = ("", "with/bob/", "thread/{}/", "unread/", "message/{}/edit/", "message/{}/delete/") + (
-    "message/{}/history/",
-    "notifications/",
-    "account/",
-)
+PAGES = [
+    *("", "with/bob/", "thread/{}/", "unread/", "notifications/", "account/"),
+    *("message/{}/edit/", "message/{}/delete/", "message/{}/history/"),
+]
 
 
 def accepting(accept: str | None, name: str = "alice", **headers: str) -> Client:
