@@ -155,6 +155,26 @@ def test_history_shows_what_was_taken_out_and_put_in() -> None:
     assert "edited by alice" in page
 
 
+def test_a_long_history_comes_in_pages_of_twenty() -> None:
+    message = send("alice", "bob", "text 1")
+    for number in range(2, 46):
+        Message.objects.edit(message.pk, f"text {number}")
+    path = f"message/{message.pk}/history/"
+    pages = [text("bob", path), text("bob", f"{path}?before=26"), text("bob", f"{path}?before=6")]
+    assert [page.count("<li>") for page in pages] == [20, 20, 5]
+    assert all("45 versions" in page for page in pages)
+    assert '<ol class="versions" start="26">' in pages[0]
+    assert 'href="?before=6">Earlier versions</a>' in pages[1]
+    assert "Earlier versions" not in pages[2]
+    assert len(client("bob").get(f"/messages/{path}").json()) == 45
+
+
+@pytest.mark.parametrize("before", ["x", "0", "1", "-1", "9" * 5000])
+def test_a_version_that_is_none_is_answered_all_the_same(before: str) -> None:
+    message = send("alice", "bob")
+    assert text("bob", f"message/{message.pk}/history/?before={before}").count("<li>") == 0
+
+
 def test_an_account_says_what_would_go_and_asks_for_the_password_of_those_who_have_one() -> None:
     alice = people("alice")[0]
     send("alice", "bob")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from messaging import accounts, plain, visible
 from messaging.answers import answer, endpoint, page, prefers_json, reader_of
@@ -18,6 +18,7 @@ from messaging.threads import Node, nest
 
 PAGE = 50  # entries
 THREAD_PAGE = 200  # messages of a thread on one page of HTML
+VERSIONS_PAGE = 20  # versions of a message on one page of HTML
 CACHE_SECONDS = 60
 
 OLDER = {"before": "The id of a message: answer with what is older than it."}
@@ -113,18 +114,30 @@ def notifications(request: HttpRequest) -> HttpResponse:
     return _listed(request, "messaging/notifications.html", context, plain.notification)
 
 
-@endpoint(GET="versions")
+@endpoint(GET="versions", query={"before": "The number of a version: a page has those before it."})
 def history(request: HttpRequest, message_id: int) -> HttpResponse:
-    """Every text that a message had, the first first, and what changed between them."""
+    """Every text that a message had, the first first, and what changed between them.
+
+    A page of HTML has twenty of them, the newest unless `?before=` says otherwise, because
+    whoever edits decides how many there are; JSON has them all.
+    """
     mine = Message.objects.of_user(reader_of(request))
     versions = mine.versions(message_id)
+    if prefers_json(request):
+        return JsonResponse([plain.version(version) for version in versions], safe=False)
+    end = len(versions)
+    if "before" in request.GET:
+        end = min(end, max(0, _before_id(request) - 1))
+    begin = max(0, end - VERSIONS_PAGE)
     before = [versions[0], *versions]  # the first changed nothing
-    pairs = zip(before, versions, strict=False)
+    pairs = list(zip(before, versions, strict=False))[begin:end]
     context = {
         "row": mine.filter(pk=message_id).rows()[0],
+        "count": len(versions),
         "versions": [(new, changes(old.content, new.content)) for old, new in pairs],
+        "earlier": begin and begin + 1,
     }
-    return answer(request, "messaging/history.html", context, [plain.version(v) for v in versions])
+    return page(request, "messaging/history.html", context)
 
 
 def _listed(
