@@ -49,8 +49,9 @@ NOTIFY = """
     SELECT id, receiver_id, timestamp, read FROM messaging_message"""
 # SQLite takes the bare columns from the row that has the maximum.
 CONVERSE = """
-    INSERT INTO messaging_conversation (owner_id, other_id, last_message_id, last_timestamp)
-    SELECT owner, other, id, MAX(timestamp) FROM (
+    INSERT INTO messaging_conversation
+        (owner_id, other_id, last_message_id, last_timestamp, version)
+    SELECT owner, other, id, MAX(timestamp), 0 FROM (
         SELECT sender_id AS owner, receiver_id AS other, id, timestamp FROM messaging_message
         UNION ALL SELECT receiver_id, sender_id, id, timestamp FROM messaging_message
     ) GROUP BY owner, other"""
@@ -256,6 +257,16 @@ class Figures:
         self._show(
             what, f"{used:.0f} MB", f"{megabytes} MB", used < megabytes, f"{taken.seconds:.1f} s"
         )
+
+    def at_least(self, what: str, rate: float, floor: float, target: float) -> None:
+        """A rate against the rate of its floor, of which it has to be so much."""
+        rates = f"{rate:,.0f} / {floor:,.0f}"
+        self._show(what, f"{rate / floor:.2f} x", f"{target:.2f} x", rate / floor >= target, rates)
+
+    def at_most(self, what: str, size: float, floor: float, target: float) -> None:
+        """A number of bytes against what it was before."""
+        sizes = f"{size / 1e6:,.0f} MB / {floor / 1e6:,.0f} MB"
+        self._show(what, f"{size / floor:.2f} x", f"{target:.2f} x", size / floor <= target, sizes)
 
     def exact(self, what: str, found: int, wanted: int) -> None:
         """A number that has to come out."""

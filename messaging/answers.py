@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import lru_cache, wraps
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
@@ -110,14 +110,20 @@ def prefers_json(request: HttpRequest) -> bool:
         if asked not in {"html", "json"}:
             raise NotAcceptable("There is html and json; the format asked for is neither.")
         return asked == "json"
-    # With the charset, which whoever asks may name or not.
-    offered = [f"{kind}; charset=utf-8" for kind in (HTML, JSON)]
-    if getattr(request, "access_token", None):
-        offered.reverse()
-    preferred = request.get_preferred_type(offered)
+    with_token = bool(getattr(request, "access_token", None))
+    preferred = _preferred(request.META.get("HTTP_ACCEPT", "*/*"), json_first=with_token)
     if preferred is None:
         raise NotAcceptable(f"There is {HTML} and {JSON}; Accept allows neither.")
     return preferred.startswith(JSON)
+
+
+@lru_cache(maxsize=256)  # browsers and scripts each send the same words, which take long to read
+def _preferred(accept: str, *, json_first: bool) -> str | None:
+    asking = HttpRequest()
+    asking.META["HTTP_ACCEPT"] = accept
+    # With the charset, which whoever asks may name or not.
+    offered = [f"{kind}; charset=utf-8" for kind in (HTML, JSON)]
+    return asking.get_preferred_type(offered[::-1] if json_first else offered)
 
 
 def answer(

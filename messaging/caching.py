@@ -34,8 +34,8 @@ def cache_page_per_conversation(seconds: int) -> Callable[[View], View]:
     """Keep what a view answers to GET for the reader's conversation with `username`.
 
     For views that take the request of somebody logged in and then that name, and answer
-    rendered. Only answers of status 200 are kept. Browsers and proxies ask again each time,
-    and are answered 304 while they have what a new request would get. The headers say
+    rendered. Only answers of status 200 are kept. Browsers and proxies keep none; who asks again
+    with the validator of what a new request would get is answered 304. The headers say
     whether the view ran (Cache-Status, RFC 9211). Raises MessageNotFound when there is no
     such conversation.
     """
@@ -58,7 +58,7 @@ def cache_page_per_conversation(seconds: int) -> Callable[[View], View]:
                 response = view(request, *args, **kwargs)
                 if request.META.get("CSRF_COOKIE") != secret:
                     # Its form fits a cookie that only this response sets: it is not kept.
-                    patch_cache_control(response, private=True, no_cache=True)
+                    patch_cache_control(response, private=True, no_store=True)
                 return response
 
             page = cache_page(seconds, key_prefix=state)(make)
@@ -95,9 +95,11 @@ def _state(request: HttpRequest, version: int) -> str:
         reader.get_username(),
         version,
         prefers_json(request),
-        request.build_absolute_uri(),
-        request.headers.get("Cookie"),
-        request.headers.get("Authorization"),
+        request.scheme,
+        request.get_host(),
+        request.get_full_path(),
+        request.META.get("HTTP_COOKIE"),
+        request.META.get("HTTP_AUTHORIZATION"),
         translation.get_language(),
         timezone.get_current_timezone_name(),
     )
@@ -110,7 +112,7 @@ def _known_until(request: HttpRequest, state: str) -> int:
     That time is in the validator, so that what depends on more than the messages, as how
     long ago they were sent, gets no older in a browser than in the cache.
     """
-    known = re.search(rf'"{state}-(\d{{1,12}})"', request.headers.get("If-None-Match", ""))
+    known = re.search(rf'"{state}-(\d{{1,12}})"', request.META.get("HTTP_IF_NONE_MATCH", ""))
     until = int(known[1]) if known else 0
     return until if time() < until else 0
 
@@ -119,7 +121,9 @@ def _labelled(response: HttpResponseBase, state: str, until: int, *, hit: bool) 
     """The response with what a browser is to know; `until` is 0 for one that is not kept."""
     if until:
         response.headers.pop("Expires", None)
-        response["Cache-Control"] = "private, no-cache"
+        # Kept, it could be gone back to after logging out. The script of the pages asks again
+        # with the validator that it remembers.
+        response["Cache-Control"] = "private, no-store"
         response["ETag"] = f'W/"{state}-{until}"'
     patch_vary_headers(response, ("Cookie", "Authorization", "Accept"))
     response["Cache-Status"] = "msgcli; hit" if hit else "msgcli; fwd=miss"

@@ -120,7 +120,7 @@ def test_no_browser_and_no_proxy_keeps_a_page() -> None:
     send("alice", "bob")
     alice = browser()
     for answer in (alice.get(BOB), alice.get(BOB)):
-        assert answer["Cache-Control"] == "private, no-cache"
+        assert answer["Cache-Control"] == "private, no-store"
         assert not answer.has_header("Expires")
         assert set(answer["Vary"].split(", ")) == {"Cookie", "Authorization", "Accept"}
 
@@ -425,7 +425,7 @@ def test_a_browser_that_has_the_page_is_told_so_without_the_cache(
     assert (answer.status_code, answer.content, runs) == (304, b"", ["bob"])
     assert answer["Cache-Status"] == HIT
     assert answer["ETag"] == known["if-none-match"]
-    assert answer["Cache-Control"] == "private, no-cache"
+    assert answer["Cache-Control"] == "private, no-store"
     assert set(answer["Vary"].split(", ")) == {"Cookie", "Authorization", "Accept"}
 
 
