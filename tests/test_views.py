@@ -163,13 +163,14 @@ def test_a_conversation_comes_in_pages_of_fifty() -> None:
         "/messages/with/alice/?before=x",
         "/messages/with/alice/?before=99999999999999999999",
         "/messages/with/alice/?before={theirs}",
+        "/messages/with/alice/?before={elsewhere}",
     ],
 )
 def test_what_is_not_ones_own_is_told_apart_from_nothing_by_nothing(path: str) -> None:
     people("dave")
     send("alice", "bob")
-    theirs = send("carol", "erin").pk
-    answer = client("bob").get(path.format(theirs=theirs))
+    theirs, elsewhere = send("carol", "erin").pk, send("bob", "erin").pk
+    answer = client("bob").get(path.format(theirs=theirs, elsewhere=elsewhere))
     assert (answer.status_code, answer.json()) == (404, NOTHING)
     assert answer["Content-Type"] == "application/problem+json"
 

@@ -12,7 +12,7 @@ from messaging.answers import answer, endpoint, page, prefers_json, reader_of
 from messaging.caching import cache_page_per_conversation
 from messaging.diffs import changes
 from messaging.exceptions import MessageNotFound
-from messaging.managers.messages import MAX_ID
+from messaging.managers.messages import MAX_ID, MessageQuerySet
 from messaging.models import Conversation, Message, Notification
 from messaging.threads import Node, nest
 
@@ -31,7 +31,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     """With whom the reader talks: the last message, and how many are unread, newest first."""
     reader = reader_of(request)
     found = Conversation.objects.inbox(reader)
-    if before := _before(request):
+    if before := _before(request, Message.objects.of_user(reader)):
         found = found.before(before)
     rows, older = _cut(visible.conversations(found[: PAGE + 1].rows(), reader))
     unread = Message.unread.filter(receiver=reader).newest_first()[:MAX_ID].count()
@@ -45,7 +45,7 @@ def message_list(request: HttpRequest, username: str) -> HttpResponse:
     """The reader's conversation with another user, newest last, at most 50 messages."""
     reader = reader_of(request)
     messages = Message.objects.between(reader, accounts.find_user(username))
-    if before := _before(request):
+    if before := _before(request, messages):  # one of these, whose version a cached page is under
         messages = messages.before(before)
     newest = messages.newest_first()[: PAGE + 1].rows()
     rows, older = _cut(visible.messages(newest, reader))
@@ -92,7 +92,7 @@ def unread_messages(request: HttpRequest) -> HttpResponse:
     """The reader's unread messages, newest first."""
     reader = reader_of(request)
     found = Message.unread.unread_for_user(reader)
-    if before := _before(request):
+    if before := _before(request, Message.objects.of_user(reader)):
         found = found.before(before)
     rows, older = _cut(visible.messages(found[: PAGE + 1].rows(), reader))
     context = {"rows": rows, "older": older and rows[-1].id}
@@ -155,12 +155,11 @@ def _listed(
     return response
 
 
-def _before(request: HttpRequest) -> Message | None:
-    """The reader's message that `?before=` names. Raises MessageNotFound."""
+def _before(request: HttpRequest, among: MessageQuerySet) -> Message | None:
+    """The one of these messages that `?before=` names. Raises MessageNotFound."""
     if "before" not in request.GET:
         return None
-    mine = Message.objects.of_user(reader_of(request))
-    return mine.get_by_id(_before_id(request), only=("timestamp",))
+    return among.get_by_id(_before_id(request), only=("timestamp",))
 
 
 def _before_id(request: HttpRequest) -> int:
