@@ -106,7 +106,7 @@ def reserve(host: str, port: int) -> socket.socket:
 
 def serve(options: Options, kept: socket.socket, announce: Callable[[str], None]) -> None:
     """Serve until Ctrl-C or SIGTERM; `announce` gets the URL as soon as it answers there."""
-    from django.db import connection
+    from django.db import DatabaseError, connection
 
     _tell_workers(options)
     connection.close()  # the workers open their own
@@ -119,7 +119,7 @@ def serve(options: Options, kept: socket.socket, announce: Callable[[str], None]
         server.serve()
     finally:
         # The last to close an SQLite store moves its write-ahead log into its file.
-        with suppress(Exception), connection.cursor() as cursor:
+        with suppress(DatabaseError), connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM django_migrations")
         connection.close()
 
