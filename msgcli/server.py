@@ -223,6 +223,9 @@ def _stop_on_signals() -> None:
     Blocked in the main thread they are blocked in the workers too, from their first moment, so
     that Ctrl-C can't hit one that has only begun. A thread waits for them in its stead.
     """
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # which unblocks SIGINT when it begins, so it begins before
     signals = {signal.SIGINT, signal.SIGHUP}
     heeded = {one for one in signals if signal.getsignal(one) is not signal.SIG_IGN}  # as by nohup
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)

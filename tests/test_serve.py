@@ -504,3 +504,26 @@ def test_the_nginx_example(
         connection.request("POST", "/login/", form, {**named, **origin, **kind})
         assert connection.getresponse().status == 400  # the password; 403 would be the origin
         connection.close()
+
+
+@linux
+def test_ctrl_c_while_the_workers_begin_leaves_no_traceback(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    for number in range(6):
+        log = tmp_path / f"log{number}"
+        with log.open("w") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "msgcli", "serve", "--port", "0", "--workers", "2"],
+                env=environment,
+                stderr=stderr,
+                start_new_session=True,  # as a terminal's foreground, which Ctrl-C reaches whole
+            )
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            while len(children.read_text().split()) < 2:  # one that multiprocessing keeps, a worker
+                assert process.poll() is None
+                time.sleep(0.001)
+            time.sleep(0.03 * number)
+            os.killpg(process.pid, signal.SIGINT)
+            assert process.wait(30) in {0, 130}
+        assert "Traceback" not in log.read_text("utf-8")

@@ -33,18 +33,30 @@ def serve(
         ),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    host: Annotated[str, typer.Option(help="The address to serve at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for a free one.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="How many processes answer.")] = 2,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="The address to serve at.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="The port; 0 for a free one.")
+    ] = 8000,
+    workers: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many processes answer.")
+    ] = 2,
     threads: Annotated[
-        int, typer.Option(min=1, help="How many requests a process answers at once.")
+        int, typer.Option(min=1, metavar="N", help="How many requests a process answers at once.")
     ] = 16,
     reload: Annotated[
         bool, typer.Option("--reload", help="Start again when the code changes.")
     ] = False,
-    log_format: Annotated[LogFormat, typer.Option(help="How the log is written.")] = LogFormat.text,
-    certfile: Annotated[Path | None, typer.Option(help="A certificate, for TLS.")] = None,
-    keyfile: Annotated[Path | None, typer.Option(help="The key of the certificate.")] = None,
+    log_format: Annotated[
+        LogFormat, typer.Option(metavar="FORMAT", help="How the log is written: text or json.")
+    ] = LogFormat.text,
+    certfile: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A certificate, for TLS.")
+    ] = None,
+    keyfile: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The key of the certificate.")
+    ] = None,
     proxy: Annotated[
         list[str] | None,
         typer.Option(
