@@ -49,7 +49,7 @@ def serve(
         bool, typer.Option("--reload", help="Start again when the code changes.")
     ] = False,
     log_format: Annotated[
-        LogFormat, typer.Option(metavar="FORMAT", help="How the log is written: text or json.")
+        LogFormat, typer.Option(metavar="FORMAT", help="How the log is written.")
     ] = LogFormat.text,
     certfile: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A certificate, for TLS.")
