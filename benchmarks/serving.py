@@ -55,7 +55,15 @@ class Site:
 
     def wrk(self, path: str, *, connections: int = 16, script: str = "") -> str:
         """What wrk reports of a few seconds of requests; fails unless all are answered with 200."""
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency"]
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{SECONDS}s",
+            "--latency",
+            "--timeout",
+            "30s",
+        ]
         command += ["-H", f"Cookie: {self.cookie}", "-H", "Accept: text/html"]
         if script:
             command += ["-s", str(HERE / script)]
