@@ -50,7 +50,7 @@ def drawn(root: Node) -> None:
     """Draw as the command does."""
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
         console.configure(no_color=False, pager=False)
-        console.show(render.thread_tree(root, console.width()))
+        console.show(render.thread_tree([root], console.width()))
 
 
 def drawn_bare(lines: Lines) -> None:
@@ -90,7 +90,7 @@ def main() -> None:
     fill(rows, 4)
     for shape, opener in openers.items():
         root = loaded(opener)
-        lines = Lines.of(render.thread_tree(root, console.PIPE_WIDTH))
+        lines = Lines.of(render.thread_tree([root], console.PIPE_WIDTH))
         ours, floor = best(RUNS, lambda: drawn(root), lambda: drawn_bare(lines))  # noqa: B023
         figures.ratio(f"thread of {LONG:,}, {shape} / a bare Tree", ours, floor, 1)
         first_line(opener)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
@@ -19,7 +19,7 @@ from messaging.models import Conversation, Message, MessageHistory, Notification
 from messaging.validation import clean_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from messaging.types import AnyUser
 
@@ -114,9 +114,12 @@ def user_ids(names: Collection[str]) -> dict[str, Any]:
     }
 
 
-def add_users(names: Collection[str]) -> dict[str, Any]:
-    """Add a user for each of `names`, which are clean and not yet taken; returns their keys."""
-    return {name: _create(name).pk for name in names}
+def add_users(names: Collection[str], addresses: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Add a user for each of `names`, which are clean and not yet taken; returns their keys.
+
+    `addresses` has the mail addresses of those who have one.
+    """
+    return {name: _create(name, (addresses or {}).get(name, "")).pk for name in names}
 
 
 def set_password(user: AnyUser, password: str) -> None:
@@ -221,9 +224,19 @@ def text_is_gone() -> bool:
     return deletion.text_is_gone(router.db_for_write(Message))
 
 
-def _create(name: str) -> AnyUser:
+def email_field() -> str | None:
+    """Which field of the project's users is their mail address, if they have one."""
+    model = get_user_model()
+    name = model.get_email_field_name()
+    return name if any(field.name == name for field in model._meta.get_fields()) else None
+
+
+def _create(name: str, address: str = "") -> AnyUser:
     model = get_user_model()
     user = model(**{model.USERNAME_FIELD: name})
+    if address and (field := email_field()) not in (None, model.USERNAME_FIELD):
+        limit = cast("Any", model._meta.get_field(field)).max_length or len(address)
+        setattr(user, field, address if len(address) <= limit else "")
     user.set_unusable_password()
     user.save()
     return user

@@ -174,7 +174,18 @@ def _tell_conversations(model: type[Message], ids: str, using: str) -> None:
     conversations.changed(messages, using)
 
 
+# What a deleted message is called in mail, also where the mail of others names it.
+FORGET_NAMES = (
+    f"""DELETE FROM messaging_reference WHERE msg_id IN (
+        SELECT msg_id FROM messaging_mail WHERE message_id IN (SELECT id FROM {GONE}))""",
+    f"DELETE FROM messaging_reference WHERE mail_id IN (SELECT id FROM {GONE})",
+    f"DELETE FROM messaging_mail WHERE message_id IN (SELECT id FROM {GONE})",
+)
+
+
 def _delete_rows(cursor: CursorWrapper, model: type[Message], using: str) -> int:
+    for statement in FORGET_NAMES:
+        cursor.execute(statement)
     if _must_be_loaded(model):
         return _delete_through_django(cursor, model, using)
     for table in ("messaging_messagehistory", "messaging_notification"):

@@ -179,6 +179,62 @@ class MessageHistory(models.Model):
         return f"#{self.message_id} until {self.edited_at}"
 
 
+class Mail(models.Model):
+    """What a message that came by mail, or from another tool, is known by elsewhere.
+
+    `messaging.archive` finds its thread by it, and knows it again when it comes once more.
+    """
+
+    message = models.OneToOneField(
+        Message, on_delete=models.CASCADE, primary_key=True, related_name="mail"
+    )
+    msg_id = models.CharField(max_length=255)  # as RFC 5322 calls it, without <>
+    subject = models.TextField(blank=True)
+    # The same number in all mail that names an id in common, as messages of one thread do.
+    component = models.BigIntegerField()
+    # Of a message without a parent: the msg_id of what its thread began with, which is absent.
+    absent_root = models.CharField(  # noqa: DJ001  (NULL in most, which an index leaves aside)
+        max_length=255, null=True, blank=True
+    )
+
+    class Meta:
+        verbose_name_plural = "mail"
+        constraints = [models.UniqueConstraint(fields=["msg_id"], name="messaging_one_msg_id")]
+        indexes = [
+            models.Index(fields=["component"], name="messaging_mail_component"),
+            models.Index(
+                fields=["absent_root"],
+                condition=models.Q(absent_root__isnull=False),
+                name="messaging_absent_root",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"<{self.msg_id}>"
+
+
+class Reference(models.Model):
+    """An id that a mail names: those of what it answers, the oldest first, and last its own."""
+
+    mail = models.ForeignKey(
+        Mail,
+        on_delete=models.CASCADE,
+        related_name="references",
+        db_index=False,  # the unique constraint below serves it
+    )
+    position = models.PositiveSmallIntegerField()
+    msg_id = models.CharField(max_length=255)
+
+    class Meta:
+        indexes = [models.Index(fields=["msg_id"], name="messaging_reference_msg_id")]
+        constraints = [
+            models.UniqueConstraint(fields=["mail", "position"], name="messaging_one_reference")
+        ]
+
+    def __str__(self) -> str:
+        return f"<{self.msg_id}>"
+
+
 class Conversation(models.Model):
     """One row of `owner`'s inbox: the newest message to or from `other`.
 

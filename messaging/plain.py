@@ -86,11 +86,23 @@ def version(row: VersionRow) -> dict[str, Any]:
     }
 
 
-def thread(root: Node) -> Iterator[str]:
+def thread(*roots: Node) -> Iterator[str]:
     """The JSON of a thread in pieces, each message with its `replies` nested in it.
 
-    A loop, because the json module recurses and a thread may be deeper than Python's stack.
+    Several roots are the replies of a message that is absent, whose id is null.
     """
+    if len(roots) == 1:
+        yield from _nested(roots[0])
+        return
+    yield '{"id": null, "replies": ['
+    for number, root in enumerate(roots):
+        yield ", " if number else ""
+        yield from _nested(root)
+    yield "]}"
+
+
+def _nested(root: Node) -> Iterator[str]:
+    """A loop, because the json module recurses and a thread may be deeper than Python's stack."""
     previous = -1
     for depth, node in root.walk():
         if depth <= previous:

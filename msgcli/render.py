@@ -233,11 +233,16 @@ def _wrapped(text: Text, console: Console, width: int) -> Iterable[Text]:
     return text.wrap(console, width, tab_size=4)
 
 
-def thread_tree(root: Node, width: int) -> Tree:
-    """A thread as a tree; past the depth that fits `width`, replies say how deep they are."""
+def thread_tree(roots: Sequence[Node], width: int) -> Tree:
+    """A thread as a tree; past the depth that fits `width`, replies say how deep they are.
+
+    Several `roots` hang from a line that stands for the message that they answer.
+    """
     deepest = max(3, (min(width, WIDEST_TREE) - NARROWEST_TEXT) // INDENT)
-    branches: list[Tree] = []
-    for depth, node in root.walk():
+    absent = Text("the message that these answer is not here", style="dim")
+    branches: list[Tree] = [Tree(absent, guide_style="dim")] if len(roots) > 1 else []
+    top = len(branches)
+    for depth, node in ((top + depth, node) for root in roots for depth, node in root.walk()):
         level = min(depth, deepest)
         marks = () if depth <= deepest else (f"depth {depth}, to #{node.message.parent_id}",)
         nested = bool(node.replies) and depth < deepest
@@ -248,9 +253,8 @@ def thread_tree(root: Node, width: int) -> Tree:
     return branches[0]
 
 
-def thread_summary(root: Node) -> str:
+def thread_summary(rows: Sequence[MessageRow]) -> str:
     """How much there is in a thread."""
-    rows = [node.message for _, node in root.walk()]
     people = {name for row in rows for name in (row.sender, row.receiver)}
     unread = sum(not row.read for row in rows)
     return ", ".join(
@@ -317,8 +321,8 @@ def removed(gone: Removal) -> str:
     )
 
 
-def imported(report: Report) -> Iterator[Text]:
-    """What became of an archive."""
+def imported(report: Report, *, verbose: bool) -> Iterator[Text]:
+    """What became of an archive; `verbose` names the place of everything that was left out."""
     numbers = (
         ("read", report.read, ""),
         ("added", report.added, ""),
@@ -330,9 +334,10 @@ def imported(report: Report) -> Iterator[Text]:
     for what, number, note in numbers:
         if number or what in {"read", "added"}:
             yield Text(f"{what:<28}{number:>9,}   {note}".rstrip())
-    for reason, lines in sorted(report.skipped.items()):
-        named = ", ".join(map(str, lines[:8])) + (", …" if len(lines) > 8 else "")
-        yield Text(f"{'skipped':<28}{len(lines):>9,}   {reason} (line {named})")
+    for reason, places in sorted(report.skipped.items()):
+        yield Text(f"{'skipped':<28}{len(places):>9,}   {reason}")
+        if verbose:
+            yield from (Text(f"{'':<40}{show_unsafe(p.file)}:{p.position}") for p in places)
 
 
 def store(state: State) -> Iterator[Text]:

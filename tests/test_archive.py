@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging import health
-from messaging.archive import Record, Report, export_lines, import_records
+from messaging.archive import Place, Record, Report, export_lines, import_records
 from messaging.archive.jsonlines import parse_line, records
 from messaging.exceptions import ArchiveError
 from messaging.models import Message, MessageHistory, Notification
@@ -321,9 +321,9 @@ def test_bad_lines_can_be_skipped_and_are_counted_by_reason() -> None:
     report = take(line(1), b"{", b"", line(1, sender="carol"), {}, b"[", line(2, 1), skip_bad=True)
     assert (report.read, report.added) == (6, 2)
     assert report.skipped == {
-        "it is not JSON.": [2, 6],
-        "its id is that of another message of this archive.": [4],
-        "id is missing.": [5],
+        "it is not JSON.": [Place("-", 2), Place("-", 6)],
+        "its id is that of another message of this archive.": [Place("-", 4)],
+        "id is missing.": [Place("-", 5)],
     }
     assert [entry["reason"] for entry in report.as_dict()["skipped"]] == sorted(report.skipped)
     assert forest() == {"text 1": None, "text 2": "text 1"}

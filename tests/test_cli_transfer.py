@@ -186,14 +186,21 @@ def test_bad_lines_are_counted_when_they_are_to_be_skipped(
 ) -> None:
     archive.write_bytes(archive.read_bytes() + bad + b"\n" + bad)
     report = invoke("import", str(archive), "--skip-bad", "--json").json
-    assert report["skipped"] == [{"reason": reason, "lines": [5, 7]}]
+    assert report["skipped"] == [
+        {"reason": reason, "places": [{"file": str(archive), "position": n} for n in (5, 7)]}
+    ]
     assert (report["read"], report["added"]) == (6, 4)
 
 
-def test_what_was_skipped_is_said_with_its_lines(invoke: Run, archive: Path) -> None:
-    archive.write_bytes(archive.read_bytes() + b"no json\n" * 10)
-    told = invoke("import", str(archive), "--skip-bad").stdout.splitlines()
-    assert told[-1] == f"skipped{10:>30}   it is not JSON. (line 5, 6, 7, 8, 9, 10, 11, 12, …)"
+def test_what_was_skipped_is_said_and_where_when_asked(invoke: Run, archive: Path) -> None:
+    archive.write_bytes(archive.read_bytes() + b"no json\n" * 2)
+    result = invoke("import", str(archive), "--skip-bad")
+    assert result.stdout.splitlines()[-1] == f"skipped{2:>30}   it is not JSON."
+    assert result.stderr == "--verbose says where.\n"
+    result = invoke("import", str(archive), "--skip-bad", "--verbose")
+    places = [" " * 40 + f"{archive}:{number}" for number in (5, 6)]
+    assert result.stdout.splitlines()[-2:] == places
+    assert result.stderr == ""
 
 
 def test_an_absent_parent_makes_a_thread_and_is_counted(invoke: Run, tmp_path: Path) -> None:

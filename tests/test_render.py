@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from messaging.accounts import Removal, UserRow
-from messaging.archive import Report
+from messaging.archive import Place, Report
 from messaging.managers import InboxRow, NotificationRow, VersionRow
 from messaging.plain import UNSAFE
 from messaging.threads import MessageRow, Node, nest
@@ -76,7 +76,7 @@ def test_times_are_said_as_people_say_them(passed: timedelta, said: str) -> None
 
 
 def test_a_thread_is_a_tree() -> None:
-    assert drawn(render.thread_tree(thread(), 80)) == [
+    assert drawn(render.thread_tree([thread()], 80)) == [
         "#1 alice → bob · 2 days ago",
         "│  Lunch at noon?",
         "├── #2 bob → alice · 2 days ago · unread",
@@ -92,7 +92,7 @@ def test_a_thread_is_a_tree() -> None:
 
 def test_a_thread_is_wrapped_where_the_screen_is_narrow() -> None:
     root = nest([row(1, content="word " * 12), row(2, 1, "x" * 60), row(3, 2, "end")])[0]
-    assert drawn(render.thread_tree(root, 40), width=40) == [
+    assert drawn(render.thread_tree([root], 40), width=40) == [
         "#1 alice → bob · 2 days ago",
         "│  word word word word word word word",
         "│  word word word word word",
@@ -106,7 +106,7 @@ def test_a_thread_is_wrapped_where_the_screen_is_narrow() -> None:
 
 def test_a_header_that_does_not_fit_is_wrapped_too() -> None:
     root = nest([row(1, sender="a" * 30, receiver="b" * 30)])[0]
-    assert drawn(render.thread_tree(root, 40), width=40) == [
+    assert drawn(render.thread_tree([root], 40), width=40) == [
         "#1 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa →",
         "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb · 2 days",
         "ago",
@@ -115,7 +115,7 @@ def test_a_header_that_does_not_fit_is_wrapped_too() -> None:
 
 
 def test_a_deep_thread_is_not_indented_without_end_but_says_how_deep_it_is() -> None:
-    assert drawn(render.thread_tree(chain(6), 40), width=40)[4:] == [
+    assert drawn(render.thread_tree([chain(6)], 40), width=40)[4:] == [
         "    └── #3 alice → bob · 2 days ago",
         "        │  text 3",
         "        ├── #4 alice → bob · 2 days ago",
@@ -130,16 +130,29 @@ def test_a_deep_thread_is_not_indented_without_end_but_says_how_deep_it_is() -> 
 
 
 def test_deeper_than_the_stack_of_python_is_drawn_without_recursion_and_within_the_width() -> None:
-    lines = drawn(render.thread_tree(chain(3_000), 80), width=80)
+    lines = drawn(render.thread_tree([chain(3_000)], 80), width=80)
     assert sum(" alice → bob" in line for line in lines) == 3_000
     assert lines[-2:] == [" " * 40 + "2999, to #2999", " " * 43 + "text 3000"]
     assert max(map(len, lines)) <= 80
 
 
+def test_replies_to_an_absent_message_hang_from_a_line_that_says_so() -> None:
+    rows = [row(1, content="one"), row(2, content="two"), row(3, 1, "three")]
+    assert drawn(render.thread_tree(nest(rows), 80)) == [
+        "the message that these answer is not here",
+        "├── #1 alice → bob · 2 days ago",
+        "│   │  one",
+        "│   └── #3 alice → bob · 2 days ago",
+        "│          three",
+        "└── #2 alice → bob · 2 days ago",
+        "       two",
+    ]
+
+
 def test_a_thread_is_summed_up() -> None:
-    assert render.thread_summary(thread()) == "4 messages, 3 people, 1 unread"
-    alone = nest([row(1, receiver="alice")])[0]
-    assert render.thread_summary(alone) == "1 message, 1 person, 0 unread"
+    rows = [node.message for _, node in thread().walk()]
+    assert render.thread_summary(rows) == "4 messages, 3 people, 1 unread"
+    assert render.thread_summary([row(1, receiver="alice")]) == "1 message, 1 person, 0 unread"
 
 
 def test_what_is_blank_says_so() -> None:
@@ -274,19 +287,26 @@ def test_an_import() -> None:
         parents_absent=2,
         circles_opened=1,
         users_added=7,
-        skipped={"it is not JSON.": [4], "id is missing.": list(range(1, 20))},
+        skipped={
+            "it is not JSON.": [Place("one.jsonl", 4)],
+            "it is broken.": [Place("a\x1b[2J/cur/1", 1), Place("b", 2)],
+        },
     )
-    assert drawn(*render.imported(report)) == [
+    told = [
         "read                            1,200",
         "added                           1,100",
         "already there                      80",
         "people added                        7",
         "replies to absent messages          2   now open threads of their own",
         "circles of replies                  1   opened at their oldest message",
-        "skipped                            19   id is missing. (line 1, 2, 3, 4, 5, 6,",
-        "7, 8, …)",
-        "skipped                             1   it is not JSON. (line 4)",
+        "skipped                             2   it is broken.",
+        "skipped                             1   it is not JSON.",
     ]
+    assert drawn(*render.imported(report, verbose=False)) == told
+    places = ["a\\u001b[2J/cur/1:1", "b:2", "one.jsonl:4"]
+    told[7:7] = [" " * 40 + place for place in places[:2]]
+    told.append(" " * 40 + places[2])
+    assert drawn(*render.imported(report, verbose=True)) == told
 
 
 def test_a_store_that_is_well() -> None:
@@ -352,7 +372,7 @@ def test_any_text_is_drawn_without_a_character_that_acts_on_the_terminal(
     ]
     gone = Removal(name, 1, 1, 1, 1, [name], 1, 1)
     versions = [VersionRow(1, text, THEN, None), VersionRow(2, name, THEN, name)]
-    tree = drawn(render.thread_tree(nest(rows)[0], width), width=width)
+    tree = drawn(render.thread_tree(nest(rows), width), width=width)
     lines = drawn(
         *render.entries(rows),
         *(render.table(*each) for each in lists),

@@ -9,17 +9,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.core.management.color import no_style
 from django.db import connections, router, transaction
-from django.db.models import Max
 
-from messaging import conversations, trees
+from messaging import trees
 from messaging.accounts import add_users, user_ids
-from messaging.archive.records import Record
+from messaging.archive import rows
+from messaging.archive.records import Place, Record
+from messaging.archive.report import Report
 from messaging.batches import batched
 from messaging.exceptions import ArchiveError
 from messaging.models import Message
@@ -32,39 +31,9 @@ SCRATCH = """
     CREATE TABLE waiting (id INTEGER PRIMARY KEY, parent_source_id TEXT);
 """
 
-INSERT_MESSAGE = """
-    INSERT INTO messaging_message (id, sender_id, receiver_id, content, timestamp, read, edited,
-        parent_message_id, root_id, source_id)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
-INSERT_NOTIFICATION = """
-    INSERT INTO messaging_notification (message_id, user_id, timestamp, read)
-    VALUES (%s, %s, %s, %s)"""
 INSERT_VERSION = """
     INSERT INTO messaging_messagehistory (message_id, old_content, edited_at, edited_by_id)
     VALUES (%s, %s, %s, %s)"""
-
-
-@dataclass
-class Report:
-    """What became of an archive; `skipped` has the numbers of the lines left out, by reason."""
-
-    read: int = 0
-    added: int = 0
-    already_there: int = 0
-    parents_absent: int = 0
-    circles_opened: int = 0
-    users_added: int = 0
-    skipped: dict[str, list[int]] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report for JSON, the reasons in order."""
-        reasons = [
-            {"reason": reason, "lines": lines} for reason, lines in sorted(self.skipped.items())
-        ]
-        return {**vars(self), "skipped": reasons}
-
-    def skip(self, error: ArchiveError) -> None:
-        self.skipped.setdefault(error.reason, []).append(error.line or 0)
 
 
 class Stored(NamedTuple):
@@ -84,7 +53,7 @@ class Stored(NamedTuple):
 
 
 def import_records(
-    records: Iterable[tuple[int, Record | ArchiveError]],
+    records: Iterable[tuple[Place, Record | ArchiveError]],
     *,
     skip_bad: bool = False,
     add_unknown_users: bool = True,
@@ -102,7 +71,7 @@ def import_records(
         for batch in batched(importer.good(records)):
             importer.add(batch)
         importer.attach_late_replies()
-        importer.finish()
+        rows.number_after(using)
     return importer.report
 
 
@@ -119,39 +88,35 @@ class _Importer:
         self.report = Report()
         self.users: dict[str, Any] = {}
         self.taken: set[int] = set()
-        with self.connection.cursor() as cursor:
-            if self.connection.vendor == "postgresql":  # nobody else may take the next ids
-                cursor.execute("LOCK TABLE messaging_message IN SHARE ROW EXCLUSIVE MODE")
-        newest = self.messages.aggregate(newest=Max("pk"))["newest"]
-        self.store_was_empty = newest is None
-        self.next_id = (newest or 0) + 1
+        self.next_id = rows.first_free_id(using)
+        self.store_was_empty = self.next_id == 1
 
     def good(
-        self, records: Iterable[tuple[int, Record | ArchiveError]]
-    ) -> Iterator[tuple[int, Record]]:
-        for number, record in records:
+        self, records: Iterable[tuple[Place, Record | ArchiveError]]
+    ) -> Iterator[tuple[Place, Record]]:
+        for place, record in records:
             self.report.read += 1
             if isinstance(record, ArchiveError):
-                self.refuse(record)
+                self.refuse(record, place)
             else:
-                yield number, record
+                yield place, record
 
-    def refuse(self, error: ArchiveError) -> None:
+    def refuse(self, error: ArchiveError, place: Place) -> None:
         if not self.skip_bad:
-            raise error
-        self.report.skip(error)
+            raise ArchiveError(error.reason, place.position)
+        self.report.skip(error.reason, place)
 
-    def add(self, batch: list[tuple[int, Record]]) -> None:
+    def add(self, batch: list[tuple[Place, Record]]) -> None:
         self._learn_users(batch)
         placed = self._placed(batch)
         known = self._known(batch)
         self.taken = set(self._by_id(_numbers(batch)))
         new: list[tuple[Stored, Record]] = []
-        for number, record in batch:
+        for place, record in batch:
             try:
                 message, is_new = self._place(record, placed, known)
             except ArchiveError as error:
-                self.refuse(ArchiveError(error.reason, number))
+                self.refuse(error, place)
                 continue
             placed[str(record.id)] = message
             if is_new:
@@ -164,7 +129,7 @@ class _Importer:
             "INSERT OR IGNORE INTO placed VALUES (?, ?)", ((key, placed[key].pk) for key in here)
         )
 
-    def _learn_users(self, batch: list[tuple[int, Record]]) -> None:
+    def _learn_users(self, batch: list[tuple[Place, Record]]) -> None:
         names = {name for _, record in batch for name in _names(record)} - self.users.keys()
         self.users.update(user_ids(names))
         unknown = sorted(names - self.users.keys())
@@ -172,7 +137,7 @@ class _Importer:
             self.users.update(add_users(unknown))
             self.report.users_added += len(unknown)
 
-    def _placed(self, batch: list[tuple[int, Record]]) -> dict[str, Stored]:
+    def _placed(self, batch: list[tuple[Place, Record]]) -> dict[str, Stored]:
         """The messages and parents of this batch that came earlier in the archive."""
         keys = {str(record.id) for _, record in batch}
         keys |= {str(r.parent_id) for _, r in batch if r.parent_id is not None}
@@ -184,7 +149,7 @@ class _Importer:
         by_id = self._by_id(placed.values())
         return {key: by_id[pk] for key, pk in placed.items()}
 
-    def _known(self, batch: list[tuple[int, Record]]) -> dict[str, list[Stored]]:
+    def _known(self, batch: list[tuple[Place, Record]]) -> dict[str, list[Stored]]:
         """The messages that were in the store before, by the ids that this batch may mean."""
         if self.store_was_empty:
             return {}
@@ -241,34 +206,24 @@ class _Importer:
 
     def _insert(self, new: list[tuple[Stored, Record]]) -> None:
         at = self.connection.ops.adapt_datetimefield_value
-        messages, notifications, versions, waiting = [], [], [], []
+        messages, versions, waiting = [], [], []
         for message, record in new:
-            pk, source_id, parent, root, sender, receiver, _ = message
+            pk, source_id, parent, root, sender, receiver, time = message
             if parent is None and record.parent_id is not None:
                 waiting.append((pk, str(record.parent_id)))
-            time = at(record.timestamp)
-            sender, receiver = self._prepared(sender), self._prepared(receiver)
-            flags = (record.read, record.edited)
-            messages.append(
-                (pk, sender, receiver, record.content, time, *flags, parent, root, source_id)
-            )
-            notifications.append((pk, receiver, time, record.read))
+            what = (record.content, time, record.read, record.edited)
+            messages.append(rows.NewMessage(pk, sender, receiver, *what, parent, root, source_id))
             versions += [
                 (pk, v.content, at(v.edited_at), self._editor(v.edited_by)) for v in record.history
             ]
+        rows.insert_messages(messages, self.using)
         with self.connection.cursor() as cursor:
-            cursor.executemany(INSERT_MESSAGE, messages)
-            cursor.executemany(INSERT_NOTIFICATION, notifications)
             cursor.executemany(INSERT_VERSION, versions)
-        conversations.touch((message for message, _ in new), self.using)
         self.scratch.executemany("INSERT INTO waiting VALUES (?, ?)", waiting)
         self.report.added += len(new)
 
-    def _prepared(self, user_id: Any) -> Any:
-        return Message._meta.get_field("sender").get_db_prep_save(user_id, self.connection)
-
     def _editor(self, name: str | None) -> Any:
-        return None if name is None else self._prepared(self.users.get(name))
+        return None if name is None else rows.prepared_user(self.users.get(name), self.using)
 
     def attach_late_replies(self) -> None:
         """Attach the replies that came before their parents, and open the circles they make."""
@@ -276,11 +231,8 @@ class _Importer:
             "SELECT placed.id, waiting.id FROM waiting JOIN placed"
             " ON placed.source_id = waiting.parent_source_id ORDER BY waiting.id"
         )
-        with self.connection.cursor() as cursor:
-            for some in batched(late):
-                cursor.executemany(
-                    "UPDATE messaging_message SET parent_message_id = %s WHERE id = %s", some
-                )
+        for some in batched(late):
+            rows.set_parents(some, self.using)
         moved = self.scratch.execute(
             "SELECT waiting.id FROM waiting JOIN placed"
             " ON placed.source_id = waiting.parent_source_id"
@@ -290,12 +242,6 @@ class _Importer:
         if attached:
             opened = trees.open_circles((row[0] for row in moved), self.using)
             self.report.circles_opened = len(opened)
-
-    def finish(self) -> None:
-        """Let the database number the next message after those that brought their own numbers."""
-        with self.connection.cursor() as cursor:
-            for statement in self.connection.ops.sequence_reset_sql(no_style(), [Message]):
-                cursor.execute(statement)
 
     def _count(self, table: str) -> int:
         return int(self.scratch.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
@@ -311,5 +257,5 @@ def _can_keep(source_id: int) -> bool:
     return 0 < source_id <= MAX_KEPT_ID
 
 
-def _numbers(batch: list[tuple[int, Record]]) -> list[int]:
+def _numbers(batch: list[tuple[Place, Record]]) -> list[int]:
     return [r.id for _, r in batch if isinstance(r.id, int) and _can_keep(r.id)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any
 
-from messaging.archive.records import Record, Version
+from messaging.archive.records import Place, Record, Version
 from messaging.exceptions import ArchiveError, InvalidName, InvalidText
 from messaging.validation import check_storable, clean_name
 
@@ -42,15 +42,19 @@ def parse_line(line: bytes) -> Record:
     )
 
 
-def records(lines: Iterable[bytes]) -> Iterator[tuple[int, Record | ArchiveError]]:
-    """Every line that is not empty, with its number from 1, as a Record or as what is wrong."""
+def records(
+    lines: Iterable[bytes], file: str = "-"
+) -> Iterator[tuple[Place, Record | ArchiveError]]:
+    """Every line that is not empty, with its place, as a Record or as what is wrong with it."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            yield number, parse_line(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
+            found = parse_line(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
         except ArchiveError as error:
-            yield number, ArchiveError(error.reason, number)
+            yield Place(file, number), ArchiveError(error.reason, number)
+        else:
+            yield Place(file, number), found
 
 
 def _version(entry: object) -> Version:

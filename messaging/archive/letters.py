@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
-from messaging.archive.records import Record
+from messaging.archive.records import Place, Record
 from messaging.exceptions import ArchiveError
 
 
@@ -37,13 +36,6 @@ class Letter:
     content: str
     timestamp: datetime
     read: bool = True
-
-
-class Place(NamedTuple):
-    """Where a message of an archive is: which file, and the how manieth in it, from 1."""
-
-    file: str
-    position: int
 
 
 Entries = Iterator[tuple[Place, Record | Letter | ArchiveError]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,10 @@ class Record:
     read: bool = False
     edited: bool = False
     history: tuple[Version, ...] = ()
+
+
+class Place(NamedTuple):
+    """Where a message of an archive is: which file, and the how manieth in it, from 1."""
+
+    file: str
+    position: int

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.db import NotSupportedError, models, transaction
 from django.db.models import Q, Value
-from django.db.models.functions import Greatest, Least
+from django.db.models.functions import Coalesce, Greatest, Least
 
 from messaging import bulk, deletion
 from messaging.batches import batched
@@ -60,9 +60,17 @@ class MessageQuerySet(models.QuerySet["Message"]):
         )
 
     def in_thread(self, message_id: int) -> MessageQuerySet:
-        """The whole thread that a message is in, oldest first. Raises MessageNotFound."""
-        root = self.get_by_id(message_id, only=("root_id",)).root_id or message_id
-        return self.filter(Q(pk=root) | Q(root=root)).order_by("timestamp", "id")
+        """The whole thread that a message is in, oldest first. Raises MessageNotFound.
+
+        It may have several messages on top: replies in mail to one that is absent.
+        """
+        asked = self.annotate(absent=Coalesce("root__mail__absent_root", "mail__absent_root"))
+        message: Any = asked.get_by_id(message_id, only=("root_id",))
+        tops: Any = [message.root_id or message_id]
+        if message.absent is not None:
+            mail = self.model.mail.related.related_model._default_manager
+            tops = mail.using(self.db).filter(absent_root=message.absent).values("pk")
+        return self.filter(Q(pk__in=tops) | Q(root__in=tops)).order_by("timestamp", "id")
 
     def rows(self) -> list[MessageRow]:
         """The messages as plain rows, in one query and without building model instances."""

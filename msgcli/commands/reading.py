@@ -27,16 +27,16 @@ def thread(message_id: MessageId, mark_read: MarkRead = False, json: Json = Fals
     from messaging.models import Message
     from messaging.threads import nest
 
-    root = nest(Message.objects.in_thread(message_id).rows())[0]
+    rows = Message.objects.in_thread(message_id).rows()
     if json:
-        console.show_pieces(plain.thread(root))
+        console.show_pieces(plain.thread(*nest(rows)))
     else:
         from msgcli import render
 
-        console.show(render.thread_tree(root, console.width()))
-        console.remark(render.thread_summary(root))
+        console.show(render.thread_tree(nest(rows), console.width()))
+        console.remark(render.thread_summary(rows))
     if mark_read:
-        _mark([node.message for _, node in root.walk()], my_name())
+        _mark(rows, my_name())
 
 
 @app.command("conversation", cls=bootstrap.StoreCommand)

@@ -25,6 +25,9 @@ def import_(
     create: Annotated[
         bool, typer.Option("--create", help="Add unknown people on a store that adds nobody.")
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say where all that was left out is.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Add the messages of an archive that are not there yet: all of them, or none.
@@ -41,7 +44,7 @@ def import_(
         console.progress(lines, f"Importing {Path(file).name}") as counted,
     ):
         report = import_records(
-            records(counted),
+            records(counted, file),
             skip_bad=skip_bad,
             add_unknown_users=create or bootstrap.adds_users(),
         )
@@ -50,7 +53,9 @@ def import_(
         return
     from msgcli import render
 
-    console.show(*render.imported(report))
+    console.show(*render.imported(report, verbose=verbose))
+    if report.skipped and not verbose:
+        console.remark("--verbose says where.")
 
 
 @app.command("export", cls=bootstrap.StoreCommand)
