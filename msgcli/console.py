@@ -94,6 +94,12 @@ def show_lines(lines: Iterable[str]) -> None:
         sys.stdout.write(line + "\n")
 
 
+def show_bytes(pieces: Iterable[bytes]) -> None:
+    """Write bytes on stdout, as they come."""
+    sys.stdout.flush()
+    sys.stdout.buffer.writelines(pieces)
+
+
 def show_pieces(pieces: Iterable[str]) -> None:
     """Write one line on stdout, in pieces."""
     sys.stdout.writelines(pieces)

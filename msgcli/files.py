@@ -15,24 +15,29 @@ from typing import IO, TYPE_CHECKING, Any
 from msgcli.errors import FileTrouble
 
 if TYPE_CHECKING:
-    from messaging.types import AnyUser
+    from messaging.managers.messages import MessageQuerySet
 
 GZIP = b"\x1f\x8b"  # RFC 1952, section 2.3.1
 
 
-def write_archive(path: Path, user: AnyUser | None) -> int:
-    """Write the messages of a user, or all, to a file only its owner can read; returns how many.
+def format_of(path: Path) -> str:
+    """How a file of this name is written: .mbox, perhaps .gz, as mail, all else as JSON Lines."""
+    return "mbox" if ".mbox" in path.suffixes[-2:] else "jsonl"
+
+
+def write_archive(path: Path, messages: MessageQuerySet, format_name: str | None = None) -> int:
+    """Write messages to a file that only its owner can read; returns how many.
 
     The file appears when it is complete. The same messages give the same bytes, compressed
     when the name ends in .gz. Raises FileTrouble.
     """
-    from messaging.archive import export_lines
+    from messaging.archive.writing import encoded
 
     written = 0
     try:
         with _replacing(path) as file:
-            for line in export_lines(user):
-                file.write(line.encode() + b"\n")
+            for message in encoded(messages, format_name or format_of(path)):
+                file.write(message)
                 written += 1
     except OSError as error:
         raise FileTrouble(f"{path} can't be written: {error.strerror or error}.") from error

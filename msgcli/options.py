@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -63,6 +64,41 @@ MarkRead = Annotated[
     bool, typer.Option("--mark-read", help="Mark what is shown as read, for its receiver.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def begin_of(text: str) -> datetime:
+    """The moment that was typed, or the first of the day that was; without a zone, local time."""
+    return _day_or_moment(text)[0]
+
+
+def end_of(text: str) -> datetime:
+    """The moment that was typed, or the first after the day that was; without a zone, local."""
+    return _day_or_moment(text)[1]
+
+
+def _day_or_moment(text: str) -> tuple[datetime, datetime]:
+    try:
+        moment = datetime.fromisoformat(text)
+        end = moment + timedelta(days=1) if len(text) <= len("2026-11-23") else moment
+        return moment.astimezone(), end.astimezone()
+    except (ValueError, OverflowError, OSError):
+        raise typer.BadParameter(
+            f"{text} is not a day or a time: write 2026-11-23 or 2026-11-23T18:30"
+        ) from None
+
+
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since", parser=begin_of, metavar="DAY", help="Only what was sent then or later."
+    ),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option(
+        "--until", parser=end_of, metavar="DAY", help="Only what was sent by the end of that day."
+    ),
+]
 
 
 def my_name() -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import datetime, timezone
 from random import Random
 from typing import Any
 
@@ -13,14 +14,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging import health
-from messaging.archive import Place, Record, Report, export_lines, import_records
+from messaging.archive import (
+    Letter,
+    Person,
+    Place,
+    Record,
+    Report,
+    import_letters,
+    import_records,
+)
 from messaging.archive.jsonlines import parse_line, records
+from messaging.archive.writing import encoded
 from messaging.exceptions import ArchiveError
-from messaging.models import Message, MessageHistory, Notification
+from messaging.models import Mail, Message, MessageHistory, Notification
 from tests.factories import EXAMPLES, disagreeing, people, send, undone
 
 pytestmark = pytest.mark.django_db
 
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 
 
@@ -37,13 +48,19 @@ def line(pk: object = 1, parent: object = None, **fields: object) -> dict[str, A
     }
 
 
-def encoded(lines: Iterable[object]) -> list[bytes]:
+def as_bytes(lines: Iterable[object]) -> list[bytes]:
     return [one if isinstance(one, bytes) else json.dumps(one).encode() for one in lines]
+
+
+def written(user: User | None = None) -> list[bytes]:
+    """The messages of a user, or all, as export writes them."""
+    messages = Message.objects.all() if user is None else Message.objects.of_user(user)
+    return list(encoded(messages, "jsonl"))
 
 
 def take(*lines: object, **options: bool) -> Report:
     """Import these lines: dicts, or the bytes of a line."""
-    return import_records(records(encoded(lines)), **options)
+    return import_records(records(as_bytes(lines)), **options)
 
 
 def forest() -> dict[str, str | None]:
@@ -406,17 +423,17 @@ def test_export_import_export_gives_the_same_bytes(messages: list[Any]) -> None:
             )
             made[-1].content, made[-1].editor = edit, users[2] if read else None
             made[-1].save()
-        assert_round_trips(list(export_lines()), None)
-        assert_round_trips(list(export_lines(users[0])), "alice")
+        assert_round_trips(written(), None)
+        assert_round_trips(written(users[0]), "alice")
 
 
-def assert_round_trips(before: list[str], name: str | None) -> None:
+def assert_round_trips(before: list[bytes], name: str | None) -> None:
     with undone():
         empty()
-        report = import_records(records(one.encode() for one in before))
+        report = import_records(records(before))
         assert (report.added, report.parents_absent) == (len(before), 0)
         user = people(name)[0] if name else None
-        assert list(export_lines(user)) == before
+        assert written(user) == before
         assert health.faults() == []
         assert disagreeing() == []
 
@@ -424,25 +441,25 @@ def assert_round_trips(before: list[str], name: str | None) -> None:
 def test_an_export_is_one_line_for_each_message_by_id() -> None:
     send("bob", "carol", "not mine")
     top = send("alice", "bob", "line\nbreak \x1b[31m \u2028 é")
-    written = list(export_lines(people("alice")[0]))
-    assert len(written) == 1
-    assert len(written[0].splitlines()) == 1
-    assert json.loads(written[0])["content"] == top.content
-    assert "é" in written[0]
+    lines = written(people("alice")[0])
+    assert len(lines) == 1
+    assert len(lines[0].splitlines()) == 1
+    assert json.loads(lines[0])["content"] == top.content
+    assert "é".encode() in lines[0]
 
 
 def test_an_export_of_one_person_answers_only_messages_in_it() -> None:
     theirs = send("bob", "carol")
     mine = send("alice", "bob", parent_message=theirs)
     send("bob", "alice", parent_message=mine)
-    parents = [json.loads(one)["parent_id"] for one in export_lines(people("alice")[0])]
+    parents = [json.loads(one)["parent_id"] for one in written(people("alice")[0])]
     assert parents == [None, mine.pk]
 
 
 def test_an_export_has_the_history_only_of_what_was_edited() -> None:
     send(content="never")
     Message.objects.edit(send(content="one").pk, "two", editor=people("alice")[0])
-    plain, edited = (json.loads(one) for one in export_lines())
+    plain, edited = (json.loads(one) for one in written())
     when = MessageHistory.objects.get().edited_at.isoformat().replace("+00:00", "Z")
     assert "history" not in plain
     assert edited["history"] == [{"content": "one", "edited_at": when, "edited_by": "alice"}]
@@ -450,10 +467,53 @@ def test_an_export_has_the_history_only_of_what_was_edited() -> None:
 
 def test_the_people_and_order_of_a_forest_are_kept_by_ids() -> None:
     take(line(9), line(4, 9), line(6, 4))
-    assert [json.loads(one)["id"] for one in export_lines()] == [4, 6, 9]
+    assert [json.loads(one)["id"] for one in written()] == [4, 6, 9]
 
 
 def test_importing_an_export_of_this_store_adds_nothing() -> None:
     send(parent_message=send())
-    report = import_records(records(one.encode() for one in list(export_lines())))
+    report = import_records(records(written()))
     assert (report.added, report.already_there) == (0, 2)
+
+
+def test_what_a_message_is_called_in_mail_comes_along() -> None:
+    letters = [
+        Letter(f"{n}@x", (f"{n - 1}@x",), Person("a@x", "alice"), None, "Hi", "text", NOON)
+        for n in (1, 2, 3)
+    ]
+    import_letters((Place("x", n), one) for n, one in enumerate(letters, start=1))
+    before = written()
+    assert json.loads(before[1])["mail"] == {
+        "id": "2@x",
+        "references": ["1@x"],
+        "subject": "Hi",
+        "absent_root": None,
+    }
+    assert_round_trips(before, None)
+    with undone():
+        empty()
+        take(*before)
+        again = import_letters((Place("x", n), one) for n, one in enumerate(letters, start=1))
+        assert (again.added, again.already_there) == (0, 3)
+
+
+def test_a_name_in_mail_that_is_taken_is_left_with_its_message() -> None:
+    names: dict[str, Any] = {"id": "a@x", "references": [], "subject": "", "absent_root": None}
+    take(line(1, mail=names), line(2, mail=names))
+    assert Mail.objects.get().message_id == 1
+    assert Message.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        ([1], "mail is not an object."),
+        ({"references": []}, "id is missing."),
+        ({"id": 1}, "id is not a text."),
+        ({"id": "a@x", "references": "b@x"}, "references is not a list."),
+        ({"id": "a@x", "references": [1]}, "references is not a list of texts."),
+        ({"id": "a@x", "subject": "a\0b"}, "subject contains NUL or half a character."),
+    ],
+)
+def test_what_is_wrong_with_the_names_in_mail_is_said(names: object, reason: str) -> None:
+    assert refused(line(1, mail=names)) == f"Line 1: {reason}"

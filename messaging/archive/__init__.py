@@ -1,6 +1,6 @@
 """Archives: messages out of the store and into it. A format is a module that yields Records."""
 
-from messaging.archive.exporting import export_lines
+from messaging.archive.exporting import exported
 from messaging.archive.importing import import_records
 from messaging.archive.letters import Letter, Person
 from messaging.archive.posting import Post, import_letters
@@ -15,7 +15,7 @@ __all__ = [
     "Record",
     "Report",
     "Version",
-    "export_lines",
+    "exported",
     "import_letters",
     "import_records",
 ]

@@ -16,7 +16,7 @@ from django.db import connections, router, transaction
 
 from messaging import trees
 from messaging.accounts import add_users, user_ids
-from messaging.archive import rows
+from messaging.archive import mail, rows
 from messaging.archive.records import Place, Record
 from messaging.archive.report import Report
 from messaging.batches import batched
@@ -206,7 +206,7 @@ class _Importer:
 
     def _insert(self, new: list[tuple[Stored, Record]]) -> None:
         at = self.connection.ops.adapt_datetimefield_value
-        messages, versions, waiting = [], [], []
+        messages, versions, waiting, names = [], [], [], []
         for message, record in new:
             pk, source_id, parent, root, sender, receiver, time = message
             if parent is None and record.parent_id is not None:
@@ -216,7 +216,10 @@ class _Importer:
             versions += [
                 (pk, v.content, at(v.edited_at), self._editor(v.edited_by)) for v in record.history
             ]
+            if record.mail is not None:
+                names.append(mail.NewMail(pk, *record.mail))
         rows.insert_messages(messages, self.using)
+        mail.insert_unknown(names, self.using)
         with self.connection.cursor() as cursor:
             cursor.executemany(INSERT_VERSION, versions)
         self.scratch.executemany("INSERT INTO waiting VALUES (?, ?)", waiting)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from messaging.archive.records import Place, Record, Version
+from messaging.archive.ids import fitted
+from messaging.archive.records import MailNames, Place, Record, Version
 from messaging.exceptions import ArchiveError, InvalidName, InvalidText
+from messaging.plain import dumps, message, utc
 from messaging.validation import check_storable, clean_name
+
+if TYPE_CHECKING:
+    from messaging.archive.exporting import Exported
 
 MAX_ID_LENGTH = 255
 
@@ -39,6 +44,7 @@ def parse_line(line: bytes) -> Record:
         read=_flag(data, "read"),
         edited=_flag(data, "edited") or bool(history),
         history=history,
+        mail=_mail(data["mail"]) if data.get("mail") else None,
     )
 
 
@@ -57,11 +63,44 @@ def records(
             yield Place(file, number), found
 
 
+def encode(exported: Exported) -> bytes:
+    """One message as a line, as `parse_line` reads it."""
+    line = message(exported.row)
+    if exported.history:
+        line["history"] = [
+            {"content": v.content, "edited_at": utc(v.edited_at), "edited_by": v.edited_by}
+            for v in exported.history
+        ]
+    if exported.mail:
+        line["mail"] = exported.mail._asdict()
+    return dumps(line).encode() + b"\n"
+
+
 def _version(entry: object) -> Version:
     if not isinstance(entry, dict):
         raise ArchiveError("history is not a list of objects.")
     editor = None if entry.get("edited_by") is None else _name(entry, "edited_by")
     return Version(_text(entry, "content", "old_content"), _time(entry, "edited_at"), editor)
+
+
+def _mail(names: object) -> MailNames:
+    if not isinstance(names, dict):
+        raise ArchiveError("mail is not an object.")
+    references = _list(names, "references")
+    if not all(isinstance(one, str) for one in references):
+        raise ArchiveError("references is not a list of texts.")
+    absent = names.get("absent_root")
+    texts = [_msg_id({"references": one}, "references") for one in references]
+    return MailNames(
+        _msg_id(names, "id"),
+        tuple(texts),
+        _text({"subject": "", **names}, "subject"),
+        None if absent is None else _msg_id(names, "absent_root"),
+    )
+
+
+def _msg_id(names: dict[str, Any], name: str) -> str:
+    return fitted(_text(names, name))
 
 
 def _value(data: dict[str, Any], *names: str) -> Any:

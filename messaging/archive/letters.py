@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,4 +38,4 @@ class Letter:
     read: bool = True
 
 
-Entries = Iterator[tuple[Place, Record | Letter | ArchiveError]]
+Entries = Iterable[tuple[Place, Record | Letter | ArchiveError]]

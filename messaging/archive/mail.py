@@ -115,6 +115,18 @@ def insert(mails: Sequence[NewMail], others: Sequence[Member], using: str) -> No
             Mail.objects.using(using).filter(component__in=some).update(component=component)
 
 
+def insert_unknown(mails: Iterable[NewMail], using: str) -> None:
+    """Insert those names that no message has yet; of several the first."""
+    named: dict[str, NewMail] = {}
+    for mail in mails:
+        named.setdefault(mail.msg_id, mail)
+    if named:
+        there = known(named, using)
+        new = [mail for msg_id, mail in named.items() if msg_id not in there]
+        ids_named = {name for mail in new for name in (*mail.references, mail.msg_id)}
+        insert(new, members(ids_named, using), using)
+
+
 def _components(mails: Sequence[NewMail], others: Sequence[Member]) -> dict[str, int]:
     """The component of each of these by its id: one number for all that names lead between.
 

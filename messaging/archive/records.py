@@ -16,6 +16,15 @@ class Version:
     edited_by: str | None
 
 
+class MailNames(NamedTuple):
+    """What a message that came by mail is called there; see `messaging.models.Mail`."""
+
+    id: str
+    references: tuple[str, ...] = ()
+    subject: str = ""
+    absent_root: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One line of an archive, checked; times are aware, in UTC."""
@@ -29,6 +38,7 @@ class Record:
     read: bool = False
     edited: bool = False
     history: tuple[Version, ...] = ()
+    mail: MailNames | None = None
 
 
 class Place(NamedTuple):

@@ -21,6 +21,8 @@ from messaging.threads import MessageRow
 from messaging.validation import clean_content
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from messaging.models import Message
     from messaging.types import AnyUser
 
@@ -48,6 +50,13 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def of_user(self, user: Any) -> MessageQuerySet:
         """Those that a user sent or received."""
         return self.filter(Q(sender=user) | Q(receiver=user))
+
+    def sent(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> MessageQuerySet:
+        """Those sent at `since` or later, and before `until`; aware datetimes."""
+        messages = self if since is None else self.filter(timestamp__gte=since)
+        return messages if until is None else messages.filter(timestamp__lt=until)
 
     def newest_first(self) -> MessageQuerySet:
         return self.order_by("-timestamp", "-id")

@@ -12,8 +12,9 @@ from django.utils.http import content_disposition_header
 
 from messaging import accounts
 from messaging.answers import answer, endpoint, reader_of, submitted
-from messaging.archive.exporting import export_lines
+from messaging.archive.writing import encoded
 from messaging.exceptions import NotAllowed
+from messaging.models import Message
 from messaging.signals import LOGGED_IN_AT
 
 FRESH = 10 * 60  # seconds after a login in which it needs no repeating
@@ -79,6 +80,5 @@ def _shown(removal: accounts.Removal) -> dict[str, Any]:
     return {name: value for name, value in removal._asdict().items() if name != "reattached"}
 
 
-def _lines(request: HttpRequest) -> Iterator[str]:
-    for line in export_lines(reader_of(request)):
-        yield f"{line}\n"
+def _lines(request: HttpRequest) -> Iterator[bytes]:
+    return encoded(Message.objects.of_user(reader_of(request)), "jsonl")

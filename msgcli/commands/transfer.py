@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from msgcli import bootstrap, console
-from msgcli.completion import user_names
-from msgcli.options import Json, my_name
+from msgcli.completion import message_ids, user_names
+from msgcli.errors import UsageError
+from msgcli.options import Json, Since, Until, message_id, my_name
+
+if TYPE_CHECKING:
+    from messaging.managers.messages import MessageQuerySet
 
 app = typer.Typer()
+
+
+class Format(StrEnum):
+    """The formats that export writes."""
+
+    jsonl = "jsonl"
+    mbox = "mbox"
 
 
 @app.command("import", cls=bootstrap.StoreCommand)
@@ -69,6 +81,27 @@ def export(
             help="Whose messages. Left out: MSGCLI_USER's, else everybody's.",
         ),
     ] = None,
+    other: Annotated[
+        str | None,
+        typer.Option(
+            "--with", metavar="OTHER", autocompletion=user_names, help="Only those with OTHER."
+        ),
+    ] = None,
+    thread: Annotated[
+        int | None,
+        typer.Option(
+            parser=message_id,
+            metavar="ID",
+            autocompletion=message_ids,
+            help="Only the thread that this message is in.",
+        ),
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    format_name: Annotated[
+        Format | None,
+        typer.Option("--format", help="jsonl keeps everything; mbox is for mail programs."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="A file instead of stdout."),
@@ -78,21 +111,38 @@ def export(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Write messages as JSON Lines, as import reads them."""
-    from messaging.accounts import find_user
-    from messaging.archive import export_lines
+    """Write messages to keep or to take elsewhere, as import reads them.
 
-    name = None if everybody else user or my_name()
-    person = find_user(name) if name else None
-    if output is None:
-        console.show_lines(export_lines(person))
-        return
+    Without --format, a FILE named .mbox or .mbox.gz is one, all else is JSON Lines.
+    """
+    from messaging.archive.writing import encoded
     from msgcli.files import write_archive
 
-    written = write_archive(output, person)
+    name = None if everybody else user or my_name()
+    messages = _selected(name, other, thread).sent(since=since, until=until)
+    format_word = None if format_name is None else format_name.value
+    if output is None:
+        console.show_bytes(encoded(messages, format_word or "jsonl"))
+        return
+    written = write_archive(output, messages, format_word)
     if json:
         console.show_json({"exported": written, "file": str(output)})
     else:
         from msgcli import render
 
         console.remark(f"{render.count(written, 'message')} in {output}")
+
+
+def _selected(user: str | None, other: str | None, thread: int | None) -> MessageQuerySet:
+    from messaging.accounts import find_user
+    from messaging.models import Message
+
+    messages = Message.objects.all()
+    if other is not None and user is None:
+        raise UsageError("With OTHER, who? msgcli export USER --with OTHER, or set MSGCLI_USER.")
+    if user is not None:
+        person = find_user(user)
+        messages = messages.of_user(person)
+        if other is not None:
+            messages = messages.between(person, find_user(other))
+    return messages if thread is None else messages.in_thread(thread)

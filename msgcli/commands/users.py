@@ -90,7 +90,7 @@ def delete_user(
         if export is not None:
             from msgcli.files import write_archive
 
-            write_archive(export, person)
+            write_archive(export, Message.objects.of_user(person))
         gone = accounts.delete_user(person)
     bootstrap.warn_of_remains()
     if json:
