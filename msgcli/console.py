@@ -129,20 +129,6 @@ def show_json_list(values: Iterable[Any]) -> None:
     sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
 
 
-@contextmanager
-def progress(file: Any, what: str) -> Iterator[Iterable[bytes]]:
-    """The lines of a file, with a bar on stderr while they are read, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield file
-        return
-    from rich.progress import wrap_file
-
-    raw = getattr(file, "fileobj", file)  # what is on disk, below gzip
-    total = os.fstat(raw.fileno()).st_size
-    with wrap_file(file, total, description=what, console=err(), transient=True) as lines:
-        yield lines
-
-
 def flush() -> None:
     """Write what is left; a reader that has gone away is no error."""
     try:

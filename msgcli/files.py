@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
-import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from msgcli.errors import FileTrouble
 
 if TYPE_CHECKING:
+    from messaging.archive.formats import Archive
     from messaging.managers.messages import MessageQuerySet
-
-GZIP = b"\x1f\x8b"  # RFC 1952, section 2.3.1
 
 
 def format_of(path: Path) -> str:
@@ -45,27 +44,21 @@ def write_archive(path: Path, messages: MessageQuerySet, format_name: str | None
 
 
 @contextmanager
-def opened_archive(name: str) -> Iterator[Any]:
-    """The lines of a file, or of stdin for `-`, unpacked if they are compressed by gzip.
+def opened_archive(
+    name: str, format_name: str | None, on_read: Callable[[int], None]
+) -> Iterator[Archive]:
+    """The messages of a file, a folder, or of stdin for `-`; see `messaging.archive.formats`.
 
-    Raises FileTrouble, in the block too, when the file can't be read to its end.
+    Raises FileTrouble, in the block too, when it can't be read to its end.
     """
+    from messaging.archive.formats import opened
+
     try:
-        with _opened(name) as raw:
-            packed = raw.peek(len(GZIP))[: len(GZIP)] == GZIP
-            yield gzip.GzipFile(fileobj=raw, mode="rb") if packed else raw
-    except (OSError, EOFError, zlib.error) as error:
+        with opened(name, format=format_name, on_read=on_read) as archive:
+            yield archive
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FileTrouble(f"{name} can't be read: {reason}.") from error
-
-
-@contextmanager
-def _opened(name: str) -> Iterator[Any]:
-    if name == "-":
-        yield sys.stdin.buffer
-        return
-    with Path(name).open("rb") as file:
-        yield file
 
 
 @contextmanager

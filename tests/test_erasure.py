@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from random import Random
 
@@ -11,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from messaging import accounts
+from messaging.archive import Letter, Person, Place, import_letters
 from messaging.models import Message, MessageHistory
 from tests.factories import people, send
 
@@ -185,3 +187,24 @@ class Store:
         for pk in self.markers.keys() - left:
             self.gone |= self.markers.pop(pk)
         assert MessageHistory.objects.exclude(message__in=left).count() == 0
+
+
+def test_what_mail_calls_a_deleted_message_is_in_no_file() -> None:
+    letters = [
+        Letter(
+            f"{name}-of-the-test@x",
+            tuple(f"{other}-of-the-test@x" for other in above),
+            Person(f"{name}@mail-of-the-test", name),
+            Person("kept@mail-of-the-test", "kept"),
+            f"<subject of {name}>",
+            "text",
+            datetime(2026, 11, 23, tzinfo=timezone.utc),
+        )
+        for name, above in (("alice", ()), ("bob", ("alice",)), ("kept", ("bob", "alice")))
+    ]
+    import_letters((Place("x", 1), one) for one in letters)
+    marks = {"bob-of-the-test", "<subject of bob>", "bob@mail-of-the-test"}
+    kept = {"alice-of-the-test", "kept-of-the-test"}
+    assert found(marks | kept) == marks | kept
+    accounts.delete_user(User.objects.get(username="bob"))
+    assert found(marks | kept) == kept

@@ -16,7 +16,7 @@ from django.db import connections, router, transaction
 
 from messaging import trees
 from messaging.accounts import add_users, user_ids
-from messaging.archive import mail, rows
+from messaging.archive import mailnames, rows
 from messaging.archive.records import Place, Record
 from messaging.archive.report import Report
 from messaging.batches import batched
@@ -217,9 +217,9 @@ class _Importer:
                 (pk, v.content, at(v.edited_at), self._editor(v.edited_by)) for v in record.history
             ]
             if record.mail is not None:
-                names.append(mail.NewMail(pk, *record.mail))
+                names.append(mailnames.NewMail(pk, *record.mail))
         rows.insert_messages(messages, self.using)
-        mail.insert_unknown(names, self.using)
+        mailnames.insert_unknown(names, self.using)
         with self.connection.cursor() as cursor:
             cursor.executemany(INSERT_VERSION, versions)
         self.scratch.executemany("INSERT INTO waiting VALUES (?, ?)", waiting)

@@ -33,8 +33,8 @@ class Directory:
         self.added = 0
         self.known: dict[Person, Any] = {}
 
-    def learn(self, people: Iterable[Person], *, add: bool) -> None:
-        """Look up those people who were not looked up yet; `add` the absent, where allowed."""
+    def learn(self, people: Iterable[Person]) -> None:
+        """Look up those people who were not found yet, and add the absent where that is allowed."""
         new = list(dict.fromkeys(person for person in people if person not in self.known))
         by_address = _by_email({person.address for person in map(_key, new) if person.address})
         by_name = user_ids({person.address or person.name for person in map(_key, new)})
@@ -43,7 +43,7 @@ class Directory:
             found = by_address.get(key.address) or by_name.get(key.address or key.name)
             if found is None and key in self.known:
                 found = self.known[key]
-            if found is None and add and self.add_unknown:
+            if found is None and self.add_unknown:
                 found = self.known[key] = self._added(key)
             if found is not None:
                 self.known[person] = found

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import router, transaction
 
 from messaging import conversations, trees
-from messaging.archive import ids, mail, rows
+from messaging.archive import ids, mailnames, rows
 from messaging.archive.importing import import_records
 from messaging.archive.letters import Entries, Letter, Person
 from messaging.archive.people import Directory
@@ -80,13 +80,14 @@ class Post:
         self.report.include(lines)
 
     def _deliver(self, waiting: list[Waiting]) -> None:
-        there = mail.known((letter.id for _, letter in waiting), self.using)
+        first_id = rows.first_free_id(self.using)  # before looking what is there: it locks
+        there = mailnames.known((letter.id for _, letter in waiting), self.using)
         new = [one for one in waiting if one[1].id not in there]
         self.report.already_there += len(waiting) - len(new)
         batch = _Batch(new, self.directory, self.using)
         for place in batch.refuse_unknown():
             self.report.skip("its sender or receiver is not a user here.", place)
-        batch.insert()
+        batch.insert(first_id)
         batch.move_members()
         self.report.users_added = self.directory.added
         self.report.added += len(batch.letters)
@@ -101,8 +102,8 @@ class _Batch:
         self.directory = directory
         self.using = using
         named = {name for _, letter in waiting for name in (*letter.references, letter.id)}
-        self.members = mail.members(named, using)
-        directory.learn((letter.sender for _, letter in waiting), add=True)
+        self.members = mailnames.members(named, using)
+        directory.learn((letter.sender for _, letter in waiting))
         self._plan()
 
     def _plan(self) -> None:
@@ -126,7 +127,7 @@ class _Batch:
         """
         refused: list[Place] = []
         while True:
-            self.directory.learn(filter(None, map(self._recipient, self.letters)), add=True)
+            self.directory.learn(filter(None, map(self._recipient, self.letters)))
             good = [
                 (place, one)
                 for place, one in self.waiting
@@ -158,11 +159,10 @@ class _Batch:
         parent = self.tree[letter.id].parent
         return None if parent is None else self.authors[parent]
 
-    def insert(self) -> None:
-        """Write the letters."""
-        first = rows.first_free_id(self.using)
+    def insert(self, first_id: int) -> None:
+        """Write the letters, with the ids that come from there on."""
         self.pks = {member.msg_id: member.pk for member in self.members}
-        self.pks.update((one.id, first + n) for n, one in enumerate(self.letters))
+        self.pks.update((one.id, first_id + n) for n, one in enumerate(self.letters))
         roots = self._roots()
         rows.insert_messages(
             [self._message(one, roots[one.id]) for one in self.letters], self.using
@@ -172,9 +172,9 @@ class _Batch:
         for one in self.letters:
             absent = self.tree[one.id].absent_root
             names.append(
-                mail.NewMail(self.pks[one.id], one.id, one.references, one.subject, absent)
+                mailnames.NewMail(self.pks[one.id], one.id, one.references, one.subject, absent)
             )
-        mail.insert(names, self.members, self.using)
+        mailnames.insert(names, self.members, self.using)
 
     def _message(self, letter: Letter, root: int) -> rows.NewMessage:
         pk = self.pks[letter.id]
@@ -219,7 +219,7 @@ class _Batch:
         for some in batched(pk for _, pk in moved):
             changed = Message.objects.using(self.using).filter(pk__in=some)
             conversations.changed(changed, self.using)
-        mail.set_absent_roots(
+        mailnames.set_absent_roots(
             {
                 member.pk: self.tree[member.msg_id].absent_root
                 for member in self.members

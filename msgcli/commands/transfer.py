@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from msgcli.errors import UsageError
 from msgcli.options import Json, Since, Until, message_id, my_name
 
 if TYPE_CHECKING:
+    from messaging.archive import Post
     from messaging.managers.messages import MessageQuerySet
 
 app = typer.Typer()
@@ -29,10 +31,18 @@ class Format(StrEnum):
 @app.command("import", cls=bootstrap.StoreCommand)
 def import_(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="JSON Lines, perhaps .gz; - for stdin.")
+        str, typer.Argument(metavar="FILE", help="An archive: a file, a folder, or - for stdin.")
     ],
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="jsonl, mbox, maildir, mh, eml or slack; left out, the content tells.",
+        ),
+    ] = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out bad lines and count them.")
+        bool, typer.Option("--skip-bad", help="Leave out bad lines of JSON and count them.")
     ] = False,
     create: Annotated[
         bool, typer.Option("--create", help="Add unknown people on a store that adds nobody.")
@@ -42,32 +52,56 @@ def import_(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Add the messages of an archive that are not there yet: all of them, or none.
+    """Add the messages of an archive that are not there yet.
 
-    A line is an object with id, sender, receiver, content, timestamp and parent_id; read,
-    edited and history may be there too.
+    Reads JSON Lines as export writes them, all or none; and mail and Slack exports, each
+    message that can be read: mbox, Maildir, MH, .eml, a folder of these, .gz, .bz2, .xz.
     """
-    from messaging.archive import import_records
-    from messaging.archive.jsonlines import records
-    from msgcli.files import opened_archive
+    from messaging.archive import Post
 
-    with (
-        opened_archive(file) as lines,
-        console.progress(lines, f"Importing {Path(file).name}") as counted,
-    ):
-        report = import_records(
-            records(counted, file),
-            skip_bad=skip_bad,
-            add_unknown_users=create or bootstrap.adds_users(),
-        )
+    with closing(Post(add_unknown_users=create or bootstrap.adds_users())) as post:
+        _read(post, file, format_name, skip_bad)
+        _deliver(post)
     if json:
-        console.show_json(report.as_dict())
+        console.show_json(post.report.as_dict())
         return
     from msgcli import render
 
-    console.show(*render.imported(report, verbose=verbose))
-    if report.skipped and not verbose:
+    console.show(*render.imported(post.report, verbose=verbose))
+    if post.report.skipped and not verbose:
         console.remark("--verbose says where.")
+
+
+def _read(post: Post, file: str, format_name: str | None, skip_bad: bool) -> None:
+    """Read an archive to its end; JSON Lines are added at once, all or none."""
+    from messaging.archive import import_records
+    from msgcli.files import opened_archive
+    from msgcli.progress import bar
+
+    with (
+        bar(f"Reading {Path(file).name}", in_bytes=True) as reading,
+        opened_archive(file, format_name, reading.advance) as archive,
+    ):
+        reading.expect(archive.size)
+        if archive.format == "jsonl":
+            add = post.directory.add_unknown
+            post.report = import_records(archive, skip_bad=skip_bad, add_unknown_users=add)
+        else:
+            post.read(archive)
+
+
+def _deliver(post: Post) -> None:
+    from msgcli.progress import bar
+
+    with bar("Adding") as adding:
+        adding.expect(len(post.spool))
+        try:
+            for number in post.deliver():
+                adding.advance(number)
+        except KeyboardInterrupt:
+            added = post.report.added
+            console.remark(f"Stopped. {added:,} added so far are kept; import again to go on.")
+            raise
 
 
 @app.command("export", cls=bootstrap.StoreCommand)
