@@ -1,0 +1,4 @@
+"""x"""
+from messaging.archive.formats.base import Format
+class Slack(Format):
+    name = "slack"
