@@ -59,7 +59,8 @@ def opened(
     if chosen is not None and not chosen.of_files:
         raise ArchiveError(f"{name} is a file, and {chosen.name} is a folder.")
     with opened_source(name, name, tell) as source:
-        found = chosen or next((one for one in ALL if one.is_file(source.start)), None)
+        source.alone = True
+        found = chosen or next((one for one in ALL if one.is_file(source)), None)
         if found is None:
             raise ArchiveError(f"{name} is not an archive that can be read: {KNOWN}.")
         yield Archive(found.name, source.progress.size, found.read_file(source))

@@ -28,7 +28,6 @@ class Folder(NamedTuple):
     open: Callable[[Path], AbstractContextManager[Source]]
 
 
-
 class Format:
     """A format of archives. Each is a class in a file of its own, named in formats/__init__.py.
 
@@ -39,8 +38,8 @@ class Format:
     name: str
     of_files = True  # else only folders are of this format
 
-    def is_file(self, start: bytes) -> bool:
-        """Whether a file that begins so is one."""
+    def is_file(self, source: Source) -> bool:
+        """Whether a file is one; nothing of its stream is taken."""
         return False
 
     def is_folder(self, path: Path) -> bool:

@@ -20,12 +20,17 @@ _KNOWN = re.compile(
 class Eml(Format):
     name = "eml"
 
-    def is_file(self, start: bytes) -> bool:
-        start = start.removeprefix(BOM).lstrip(b"\r\n")
-        head = re.split(rb"\r?\n\r?\n", start, maxsplit=1)[0]
-        return _LINE.match(head) is not None and _KNOWN.search(head) is not None
+    def is_file(self, source: Source) -> bool:
+        return is_header(source.start)
 
     def read_file(self, source: Source) -> Entries:
         from messaging.archive.mail.letter import letter
 
-        yield Place(source.place, 1), letter(source.stream.read(), source.modified)
+        data = source.stream.read().removeprefix(BOM).lstrip(b"\r\n")
+        yield Place(source.place, 1), letter(data, source.modified)
+
+
+def is_header(start: bytes) -> bool:
+    """Whether a message begins so."""
+    head = re.split(rb"\r?\n\r?\n", start.removeprefix(BOM).lstrip(b"\r\n"), maxsplit=1)[0]
+    return _LINE.match(head) is not None and _KNOWN.search(head) is not None

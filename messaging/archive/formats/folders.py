@@ -1,4 +1,4 @@
-"""Folders of archives: a Maildir, an MH folder, an unpacked Slack export, or some of any of these."""
+"""Folders: a Maildir, an MH folder, an unpacked Slack export, or some of any format."""
 
 from __future__ import annotations
 
@@ -65,13 +65,15 @@ class FolderReader:
                 yield from inner
             except UNREADABLE as error:
                 yield Place(self._place(child), 1), unreadable(error)
+            except ArchiveError as error:
+                yield Place(self._place(child), 1), error
 
     def _file(self, path: Path) -> Entries:
         if path.name.startswith(".") or not path.is_file():
             yield Place(self._place(path), 1), ArchiveError(UNKNOWN)
             return
         with self._open(path) as source:
-            known = (one for one in self.formats if one.is_file(source.start))
+            known = (one for one in self.formats if one.is_file(source))
             found = self.taken_as or next(known, None)
             if found is None:
                 yield Place(source.place, 1), ArchiveError(UNKNOWN)

@@ -16,8 +16,8 @@ _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\Z|\{)|(?:.*\n){1,9}\{\"")
 class JsonLines(Format):
     name = "jsonl"
 
-    def is_file(self, start: bytes) -> bool:
-        return _START.match(start) is not None
+    def is_file(self, source: Source) -> bool:
+        return _START.match(source.start) is not None
 
     def read_file(self, source: Source) -> Entries:
         for number, record in records(source.stream):

@@ -19,9 +19,8 @@ MAX_LIES = 20  # after so many that lead nowhere no more are followed
 
 _FROM = b"From "
 _FIELD = re.compile(rb">?From |[!-9;-~]+[ \t]*:")
-_DATED = re.compile(
-    rb"From .*\b(?:mon|tue|wed|thu|fri|sat|sun),? .*\d\d?:\d\d", re.I
-)  # as asctime, in whatever variation, whoever it is from
+# With a time as asctime has it, in whatever variation, or Mozilla's dash: nobody writes these.
+_SURE = re.compile(rb"From (?:-(?:\s|\Z)|.*\b(?:mon|tue|wed|thu|fri|sat|sun),? .*\d\d?:\d\d)", re.I)
 _ONE_WORD = re.compile(rb"From \S+\s*\Z")
 _LENGTH = re.compile(rb"content-length[ \t]*:[ \t]*(\d{1,12})\s*\Z", re.I)
 _QUOTED = re.compile(rb"^>(>*From )", re.M)
@@ -31,9 +30,9 @@ _UNQUOTED = re.compile(rb"^From ", re.M)
 class Mbox(Format):
     name = "mbox"
 
-    def is_file(self, start: bytes) -> bool:
-        first, _, rest = start.removeprefix(BOM).lstrip(b"\r\n").partition(b"\n")
-        known = (_DATED.match(first), _ONE_WORD.match(first), _FIELD.match(rest))
+    def is_file(self, source: Source) -> bool:
+        first, _, rest = source.start.removeprefix(BOM).lstrip(b"\r\n").partition(b"\n")
+        known = (_SURE.match(first), _ONE_WORD.match(first), _FIELD.match(rest))
         return first.startswith(_FROM) and any(known)
 
     def read_file(self, source: Source) -> Entries:
@@ -51,7 +50,7 @@ class Mbox(Format):
 def split(stream: IO[bytes]) -> Iterator[tuple[str, bytes]]:
     """The messages of an mbox, each with what its From_ line says and its quoting undone.
 
-    A From_ line is one that names one word or has a time, stands after a blank line, and is
+    A From_ line is one that has a time, or one word, stands after a blank line, and is
     followed by a field of a header: "From Russia with love" is not. With a time and a
     field it needs no blank line before it, which is missing where files were joined.
     """
@@ -103,7 +102,7 @@ class _Lines:
         if not line.startswith(_FROM):
             return not line
         has_field = _FIELD.match(following) is not None
-        if _DATED.match(line):
+        if _SURE.match(line):
             return has_field or (after_blank and not following.strip())
         return after_blank and has_field and _ONE_WORD.match(line) is not None
 

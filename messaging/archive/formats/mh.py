@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 from messaging.archive.formats.base import Folder, Format, by_number, mail_of
+from messaging.archive.formats.eml import is_header
+from messaging.archive.formats.sources import START_LENGTH
 from messaging.archive.letters import Entries
 
 SEQUENCES = ".mh_sequences"
@@ -18,12 +20,14 @@ class Mh(Format):
     of_files = False
 
     def is_folder(self, path: Path) -> bool:
-        """It has the file of sequences, or every file that is not hidden is a number."""
+        """It has the file of sequences, or is of numbered files, the first of which is mail."""
         if (path / SEQUENCES).is_file():
             return True
-        names = [one.name for one in path.iterdir() if not one.is_dir()]
-        numbers = [name.isdecimal() for name in names if name[0] not in ".,#"]
-        return bool(numbers) and all(numbers)
+        files = [one for one in path.iterdir() if one.name[0] not in ".,#" and one.is_file()]
+        if not files or not all(one.name.isdecimal() for one in files):
+            return False
+        with files[0].open("rb") as file:
+            return is_header(file.read(START_LENGTH))
 
     def read_folder(self, folder: Folder) -> Entries:
         unseen = _unseen(folder.path / SEQUENCES)

@@ -1,4 +1,4 @@
-"""Where an archive comes from: a file or stdin, plain or compressed, and how much of it was read."""
+"""Where an archive comes from: a file or stdin, maybe compressed; and how much of it was read."""
 
 from __future__ import annotations
 
@@ -50,8 +50,9 @@ class Progress:
 class Source:
     """One file that is being read: `stream` is unpacked, and begins with `start`.
 
-    `place` is its name in reports. `modified` stands in for the date that a message lacks.
-    `path` is where it can be opened again to jump about in, if it can.
+    `place` is its name in reports; `alone` is whether there are no others. `modified` stands
+    in for the date that a message lacks. `path` is where it can be opened again to jump
+    about in, if it can.
     """
 
     place: str
@@ -60,6 +61,7 @@ class Source:
     modified: datetime
     path: Path | None
     progress: Progress
+    alone: bool = False
 
     @contextmanager
     def seekable(self) -> Iterator[IO[bytes]]:
