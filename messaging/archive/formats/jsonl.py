@@ -1,0 +1,24 @@
+"""JSON Lines, as export writes them."""
+
+from __future__ import annotations
+
+import re
+
+from messaging.archive.formats.base import Format
+from messaging.archive.formats.sources import Source
+from messaging.archive.jsonlines import records
+from messaging.archive.letters import Entries, Place
+
+# Nothing at all is an archive of no messages. A first line may be damaged.
+_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\Z|\{)|(?:.*\n){1,9}\{\"")
+
+
+class JsonLines(Format):
+    name = "jsonl"
+
+    def is_file(self, source: Source) -> bool:
+        return _START.match(source.start) is not None
+
+    def read_file(self, source: Source) -> Entries:
+        for number, record in records(source.stream):
+            yield Place(source.place, number), record
