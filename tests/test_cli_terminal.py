@@ -357,7 +357,7 @@ def test_a_password_is_asked_for_twice_and_not_shown(run: Run, spawn: Spawn, aga
 def test_an_import_shows_how_far_it_is(on_terminal: Run, tmp_path: Path) -> None:
     (tmp_path / "many.jsonl").write_bytes(many(5000))
     result = on_terminal("import", "many.jsonl")
-    assert "Importing many.jsonl" in result.stdout
+    assert "Reading many.jsonl" in result.stdout
     assert f"added{'5,000':>32}\n" in ESCAPE.sub("", result.stdout)
 
 

@@ -246,10 +246,9 @@ def test_a_file_that_can_not_be_read_adds_nothing(
     assert Message.objects.count() == 0
 
 
-def test_a_folder_is_no_archive(invoke: Run, tmp_path: Path) -> None:
+def test_an_empty_folder_is_no_archive(invoke: Run, tmp_path: Path) -> None:
     result = invoke("import", str(tmp_path))
-    sentence = f"{tmp_path} can't be read: Is a directory.\n"
-    assert (result.stderr, result.code) == (sentence, errors.REFUSED)
+    assert (result.stderr, result.code) == (f"{tmp_path} is an empty folder.\n", errors.REFUSED)
 
 
 def test_a_byte_order_mark_and_empty_lines_are_no_errors(invoke: Run, archive: Path) -> None:

@@ -17,7 +17,7 @@ from django.db import connections, router, transaction
 from messaging import trees
 from messaging.accounts import add_users, user_ids
 from messaging.archive import mailnames, rows
-from messaging.archive.records import Place, Record
+from messaging.archive.records import Line, Place, Record
 from messaging.archive.report import Report
 from messaging.batches import batched
 from messaging.exceptions import ArchiveError
@@ -53,7 +53,7 @@ class Stored(NamedTuple):
 
 
 def import_records(
-    records: Iterable[tuple[Place, Record | ArchiveError]],
+    records: Iterable[Line],
     *,
     skip_bad: bool = False,
     add_unknown_users: bool = True,
@@ -91,9 +91,7 @@ class _Importer:
         self.next_id = rows.first_free_id(using)
         self.store_was_empty = self.next_id == 1
 
-    def good(
-        self, records: Iterable[tuple[Place, Record | ArchiveError]]
-    ) -> Iterator[tuple[Place, Record]]:
+    def good(self, records: Iterable[Line]) -> Iterator[tuple[Place, Record]]:
         for place, record in records:
             self.report.read += 1
             if isinstance(record, ArchiveError):

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from messaging.archive.ids import fitted
-from messaging.archive.records import MailNames, Place, Record, Version
+from messaging.archive.records import Line, MailNames, Place, Record, Version
 from messaging.exceptions import ArchiveError, InvalidName, InvalidText
 from messaging.plain import dumps, message, utc
 from messaging.validation import check_storable, clean_name
@@ -48,9 +48,7 @@ def parse_line(line: bytes) -> Record:
     )
 
 
-def records(
-    lines: Iterable[bytes], file: str = "-"
-) -> Iterator[tuple[Place, Record | ArchiveError]]:
+def records(lines: Iterable[bytes], file: str = "-") -> Iterator[Line]:
     """Every line that is not empty, with its place, as a Record or as what is wrong with it."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():

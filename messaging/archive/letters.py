@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from messaging.archive.records import Place, Record
 from messaging.exceptions import ArchiveError
+
+__all__ = ["Entries", "Entry", "Letter", "Person", "Place"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +40,5 @@ class Letter:
     read: bool = True
 
 
-Entries = Iterable[tuple[Place, Record | Letter | ArchiveError]]
+Entry = tuple[Place, Record | Letter | ArchiveError]
+Entries = Iterator[Entry]

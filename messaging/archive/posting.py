@@ -7,7 +7,7 @@ Letters are read to the end before the first is posted, so that each finds what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ from django.db import router, transaction
 from messaging import conversations, trees
 from messaging.archive import ids, mailnames, rows
 from messaging.archive.importing import import_records
-from messaging.archive.letters import Entries, Letter, Person
+from messaging.archive.letters import Entry, Letter, Person
 from messaging.archive.people import Directory
 from messaging.archive.records import Place, Record
 from messaging.archive.report import Report
@@ -30,7 +30,7 @@ from messaging.references import Named, above
 BATCH = 500  # letters of one transaction
 
 
-def import_letters(entries: Entries, *, add_unknown_users: bool = True) -> Report:
+def import_letters(entries: Iterable[Entry], *, add_unknown_users: bool = True) -> Report:
     """Add every letter that the store does not have yet, and count those that can't be added.
 
     What was added stays, whatever happens to the rest: see `Post`.
@@ -56,7 +56,7 @@ class Post:
         """Forget what was read and not delivered."""
         self.spool.close()
 
-    def read(self, entries: Entries) -> None:
+    def read(self, entries: Iterable[Entry]) -> None:
         """Take an archive in, to the end; the store is not changed."""
         for place, found in entries:
             if isinstance(found, Record):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from messaging.exceptions import ArchiveError
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -46,3 +48,6 @@ class Place(NamedTuple):
 
     file: str
     position: int
+
+
+Line = tuple[Place, Record | ArchiveError]  # of JSON

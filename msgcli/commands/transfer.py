@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -15,7 +15,10 @@ from msgcli.errors import UsageError
 from msgcli.options import Json, Since, Until, message_id, my_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from messaging.archive import Post
+    from messaging.archive.records import Line
     from messaging.managers.messages import MessageQuerySet
 
 app = typer.Typer()
@@ -84,8 +87,11 @@ def _read(post: Post, file: str, format_name: str | None, skip_bad: bool) -> Non
     ):
         reading.expect(archive.size)
         if archive.format == "jsonl":
-            add = post.directory.add_unknown
-            post.report = import_records(archive, skip_bad=skip_bad, add_unknown_users=add)
+            post.report = import_records(
+                cast("Iterable[Line]", archive),
+                skip_bad=skip_bad,
+                add_unknown_users=post.directory.add_unknown,
+            )
         else:
             post.read(archive)
 

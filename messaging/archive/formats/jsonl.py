@@ -7,7 +7,7 @@ import re
 from messaging.archive.formats.base import Format
 from messaging.archive.formats.sources import Source
 from messaging.archive.jsonlines import records
-from messaging.archive.letters import Entries, Place
+from messaging.archive.letters import Entries
 
 # Nothing at all is an archive of no messages. A first line may be damaged.
 _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\Z|\{)|(?:.*\n){1,9}\{\"")
@@ -20,5 +20,4 @@ class JsonLines(Format):
         return _START.match(source.start) is not None
 
     def read_file(self, source: Source) -> Entries:
-        for number, record in records(source.stream):
-            yield Place(source.place, number), record
+        yield from records(source.stream, source.place)
