@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from itertools import accumulate, product
 from pathlib import Path
 
 from common import FOLDER, MSGCLI, Figures, best_timed, empty_store, keep_store, seconds, use_store
@@ -18,11 +19,14 @@ NUMBER = 5_000
 PEOPLE = 200
 RUNS = 3
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
-WORDS = ["archive", "build", "error", "kernel", "list", "machine", "patch", "release", "thanks"]
+SYLLABLES = ("ba", "co", "de", "fi", "ga", "hu", "jo", "ke", "li", "mo", "nu", "pa", "que", "ro")
+# As words are in any language: a few are everywhere, most are rare (Zipf's law).
+WORDS = ["".join(syllables) for syllables in product(SYLLABLES, repeat=4)]
+FREQUENCIES = list(accumulate(1 / rank for rank in range(1, len(WORDS) + 1)))
 
 
 def mails(number: int) -> Iterator[bytes]:
-    """Mails to a list, two in three of them replies, of about 2 kB, as such mails are."""
+    """Mails to a list, two in three of them replies, of about 3 kB, as such mails are."""
     chance = random.Random(number)
     threads: list[list[int]] = []
     for n in range(number):
@@ -37,7 +41,7 @@ def mails(number: int) -> Iterator[bytes]:
 def mail(n: int, references: list[int], chance: random.Random) -> bytes:
     """One mail as it lies in a file."""
     author = chance.randrange(PEOPLE)
-    subject = " ".join(chance.choices(WORDS, k=6))
+    subject = " ".join(words(chance, 6))
     lines = [
         "Received: from mail.example.com (mail.example.com [192.0.2.1])",
         "\tby lists.example.com (Postfix) with ESMTPS id 4F5A2C0123",
@@ -57,9 +61,14 @@ def mail(n: int, references: list[int], chance: random.Random) -> bytes:
         "Content-Transfer-Encoding: 8bit",
         "List-Id: <talk.lists.example.com>",
         "",
-        *(" ".join(chance.choices(WORDS, k=11)) for _ in range(18)),
+        *(" ".join(words(chance, 11)) for _ in range(30)),
     ]
     return ("\n".join(lines) + "\n").encode()
+
+
+def words(chance: random.Random, number: int) -> list[str]:
+    """So many words, as often as they come in texts."""
+    return chance.choices(WORDS, cum_weights=FREQUENCIES, k=number)
 
 
 def write(folder: Path) -> Path:
