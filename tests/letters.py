@@ -50,10 +50,10 @@ def texts(name: Path | str, format: str | None = None) -> list[str]:
     return [told(found) for _, _, found in entries(name, format)]
 
 
-def files(folder: Path, **contents: str | bytes) -> Path:
-    """A folder with these files; a double underscore in a name is a slash."""
+def files(folder: Path, contents: dict[str, str | bytes]) -> Path:
+    """A folder with these files, some maybe in folders of their own."""
     for name, content in contents.items():
-        write(folder / name.replace("__", "/"), content)
+        write(folder / name, content)
     return folder
 
 
