@@ -18,7 +18,8 @@ MAX_LENGTH = 2**28  # a Content-Length above it is not followed: what it skips i
 MAX_LIES = 20  # after so many that lead nowhere no more are followed
 
 _FROM = b"From "
-_FIELD = re.compile(rb">?From |[!-9;-~]+[ \t]*:")
+_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
+_PASSED_ON = b">From "  # what some programs put first into a header
 # With a time as asctime has it, in whatever variation, or Mozilla's dash: nobody writes these.
 _SURE = re.compile(rb"From (?:-(?:\s|\Z)|.*\b(?:mon|tue|wed|thu|fri|sat|sun),? .*\d\d?:\d\d)", re.I)
 _ONE_WORD = re.compile(rb"From \S+\s*\Z")
@@ -32,8 +33,8 @@ class Mbox(Format):
 
     def is_file(self, source: Source) -> bool:
         first, _, rest = source.start.removeprefix(BOM).lstrip(b"\r\n").partition(b"\n")
-        known = (_SURE.match(first), _ONE_WORD.match(first), _FIELD.match(rest))
-        return first.startswith(_FROM) and any(known)
+        known = _SURE.match(first) or _FIELD.match(rest)
+        return first.startswith(_FROM) and known is not None
 
     def read_file(self, source: Source) -> Entries:
         from messaging.archive.mail.ids import duplicate_id
@@ -103,6 +104,7 @@ class _Lines:
             return not line
         has_field = _FIELD.match(following) is not None
         if _SURE.match(line):
+            has_field |= following.startswith(_PASSED_ON)
             return has_field or (after_blank and not following.strip())
         return after_blank and has_field and _ONE_WORD.match(line) is not None
 

@@ -90,8 +90,9 @@ class _Export:
         self.channels = {}
         for kind in LISTS:
             for one in self._list(kind):
-                members = tuple(map(str, one.get("members") or ())) if kind == "dms.json" else ()
-                channel = _Channel(_text(one, "id"), _text(one, "name"), members)
+                members = one.get("members") if kind == "dms.json" else None
+                both = tuple(map(str, members)) if isinstance(members, list) else ()
+                channel = _Channel(_text(one, "id"), _text(one, "name"), both)
                 self.channels[channel.name or channel.id] = channel
         self.names_by_id = {one.id: one.name for one in self.channels.values()}
         self.names_by_id |= {one: person.name for one, person in self.people.items()}
@@ -122,14 +123,19 @@ class _Export:
 
     def _list(self, name: str) -> list[dict[str, Any]]:
         """A list of the export, empty where it has none."""
-        return _parsed(self.load(self.root + name)) if self.root + name in self.names else []
+        if self.root + name not in self.names:
+            return []
+        try:
+            return _parsed(self.load(self.root + name))
+        except ArchiveError as error:
+            raise ArchiveError(f"{name}: {error.reason}") from None
 
     def _letter(self, message: dict[str, Any], channel: _Channel) -> Letter | ArchiveError:
         ts, parent = _text(message, "ts"), _text(message, "thread_ts")
         at = _moment(ts)
         if at is None:
             return ArchiveError("its time is not one of Slack.")
-        if message.get("subtype") in {"tombstone", "message_deleted"}:
+        if _text(message, "subtype") in {"tombstone", "message_deleted"}:
             return ArchiveError("it was deleted.")
         return Letter(
             id=f"{ts}.{channel.id}@slack.invalid",
@@ -180,8 +186,10 @@ def _unzipped(packed: zipfile.ZipFile, source: Source) -> Callable[[str], bytes]
             raise ArchiveError("it is larger than 1 GiB when unpacked.")
         try:
             return packed.read(info)
-        except (NotImplementedError, RuntimeError, zipfile.BadZipFile):
-            raise ArchiveError("it is damaged, locked or packed in an unknown way.") from None
+        except zipfile.BadZipFile as error:
+            raise unreadable(error) from None
+        except (NotImplementedError, RuntimeError):
+            raise ArchiveError("it is locked, or packed in an unknown way.") from None
 
     return load
 

@@ -49,9 +49,9 @@ def _text(message: dict[str, Any]) -> str:
 
 def _strings(block: object, depth: int) -> Iterator[str]:
     if isinstance(block, dict):
-        text = block.get("text")
-        yield from [text] if isinstance(text, str) else ()
-        block = [value for key, value in block.items() if key != "text" or value is not text]
+        if isinstance(block.get("text"), str):
+            yield block["text"]
+        block = list(block.values())
     if isinstance(block, list) and depth < 20:
         for one in block:
             if isinstance(one, dict | list):

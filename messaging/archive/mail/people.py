@@ -66,10 +66,14 @@ def _bare(words: list[str], comments: list[str]) -> Person | None:
 
 
 def _person(address: str, names: list[str]) -> Person:
-    address = unfolded(address).strip("'\" ")
+    address = unfolded(address).strip("' ")
+    if address.count('"') == 2 and address[0] == address[-1]:
+        address = address.strip('"')
     if hidden := _AT.match(address):
         address = f"{hidden[1]}@{hidden[2]}"
-    return Person(_PREFIX.sub("", address).replace(" ", "").lower(), _name(names))
+    if '"' not in address:
+        address = address.replace(" ", "")
+    return Person(_PREFIX.sub("", address).lower(), _name(names))
 
 
 def _name(words: list[str]) -> str:

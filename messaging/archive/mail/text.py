@@ -57,7 +57,7 @@ def _codec(charset: str) -> str | None:
     try:
         found = codecs.lookup(name).name
         found = MEANT.get(found, found)
-        b"".decode(found)  # raises LookupError for those that are not of text, such as hex
+        b"a".decode(found, "replace")  # hex and such are not of text
     except (LookupError, ValueError, UnicodeError):
         return None
     return None if found in NOT_CHARSETS else found
