@@ -92,6 +92,13 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     )
 
 
+def test_json_that_is_laid_out_is_no_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "page.json"
+    path.write_text(json.dumps({"id": 1, "content": {"a": "b"}}, indent=2))
+    with pytest.raises(ArchiveError, match="is not an archive that can be read"), opened(str(path)):
+        pass
+
+
 def test_a_format_can_be_said(tmp_path: Path) -> None:
     path = write(tmp_path / "notes", "Note: a text\n\nhi")
     assert texts(path, "eml") == ["hi"]
