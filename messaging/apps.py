@@ -10,6 +10,10 @@ class MessagingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from messaging import signals
+        from django.db.models.signals import post_migrate
+
+        from messaging import checks, signals
 
         signals.connect()
+        checks.register()
+        post_migrate.connect(checks.restore_search, sender=self, dispatch_uid="messaging.search")

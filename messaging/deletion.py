@@ -18,6 +18,7 @@ from django.db.models.expressions import RawSQL
 
 from messaging import conversations, trees
 from messaging.batches import SIZE
+from messaging.search import index
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -144,6 +145,7 @@ def _wipe(using: str) -> bool:
     if connection.vendor != "sqlite":
         return True
     try:
+        index.forget_deleted(connection)
         with connection.cursor() as cursor:
             cursor.execute("VACUUM")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from messaging import conversations, trees
 from messaging.batches import batched
 from messaging.models import Conversation, Message, MessageHistory, Notification
+from messaging.search import index
 
 
 @dataclass(frozen=True)
@@ -150,5 +151,10 @@ CHECKS = (
         _follow,
     ),
     Check("conversations out of step", _stale_conversations, _rebuild_conversations),
+    Check(
+        "search index out of step",
+        lambda using: int(index.is_wrong(connections[using])),
+        lambda using: index.mend(connections[using]),
+    ),
     Check("edits not marked", lambda using: _unmarked_edits(using).count(), _mark_edits),
 )

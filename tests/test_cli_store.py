@@ -169,6 +169,10 @@ def with_sql(statement: str) -> None:
         cursor.execute(statement)
 
 
+def lose_trigger() -> None:
+    with_sql("DROP TRIGGER messaging_search_update")
+
+
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
@@ -176,6 +180,7 @@ def with_sql(statement: str) -> None:
         (circle, "1 replies in a circle"),
         (misplace, "1 messages in the wrong thread"),
         (lose_conversation, "2 conversations out of step"),
+        (lose_trigger, "1 search index out of step"),
         (hide_edit, "1 edits not marked"),
     ],
 )

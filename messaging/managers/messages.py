@@ -17,6 +17,7 @@ from messaging import bulk, deletion
 from messaging.batches import batched
 from messaging.exceptions import MessageNotFound, NotAllowed
 from messaging.managers.rows import VersionRow, message_columns, name_of
+from messaging.search import finding
 from messaging.threads import MessageRow
 from messaging.validation import clean_content
 
@@ -84,6 +85,13 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def rows(self) -> list[MessageRow]:
         """The messages as plain rows, in one query and without building model instances."""
         return list(map(MessageRow._make, self.values_list(*message_columns())))
+
+    def search(self, typed: str) -> MessageQuerySet:
+        """Those in which all words of `typed` are, best first; see `messaging.search.words`.
+
+        Where the database has no full-text search, those that contain the words, newest first.
+        """
+        return finding.search(self, typed)
 
     def get_by_id(self, message_id: int, only: Sequence[str] = ()) -> Message:
         """One message. Raises MessageNotFound, whose sentence names the newest there is."""
