@@ -83,7 +83,14 @@ def test_stdin_is_known_by_what_is_in_it(
 
 @pytest.mark.parametrize(
     "content",
-    [b"%PDF-1.7\n", b"PK\x03\x04 no zip", b"Note: a text\n\nhi", b"From me\nto you", b"\x00\x01"],
+    [
+        b"%PDF-1.7\n",
+        b"PK\x03\x04 no zip",
+        b"Note: a text\n\nhi",
+        b"From me\nto you",
+        b'{\n  "a": 1\n}',
+        b"\x00\x01",
+    ],
 )
 def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path / "notes.pdf", content)

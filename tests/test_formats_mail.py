@@ -407,6 +407,11 @@ def test_flowing_lines_are_joined(deletes: str, wanted: str) -> None:
     assert parsed(mail(body, Content_Type=kind)).content == wanted
 
 
+def test_a_space_before_a_colon_is_as_good_as_none() -> None:
+    assert parsed(mail("hi : there").replace("Subject:", "Subject \t:")).subject == "lunch"
+    assert parsed("Subject : lunch\n\nhi :").content == "hi :"
+
+
 def test_a_message_that_says_nothing_is_blank_and_one_that_is_nothing_is_a_fault() -> None:
     assert parsed(mail("", Subject="")).content == ""
     for data in (b"", b"\n\n", b"\xef\xbb\xbf"):
