@@ -16,6 +16,7 @@ from messaging.archive.mail.html import readable
 from messaging.archive.mail.people import first_person
 from messaging.archive.mail.text import decoded, unbase64, unfolded, unraw
 
+MAX_HEADER = 10_000
 MAX_DEPTH = 20  # of messages in messages
 
 Part = Message  # as the standard library calls it: of one character a byte, see letter.py
@@ -103,18 +104,18 @@ def _leaf(part: Part, kind: str, payload: str) -> Piece:
         from humanize import naturalsize
 
         return Piece("line", f"[attachment: {name or kind}, {naturalsize(len(data))}]")
-    text = decoded(data, _asked(part.get_content_charset))
+    text = decoded(data, _asked(part, part.get_content_charset))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if kind == "text/html":
         return Piece("html", readable(text).strip())
     if "flowed" in str(part.get("content-type")).lower():
-        deletes = _asked(lambda: part.get_param("delsp")).lower() == "yes"
+        deletes = _asked(part, lambda: part.get_param("delsp")).lower() == "yes"
         text = unflowed(text, delete_space=deletes)
     return Piece("plain" if kind == "text/plain" else "text", text.rstrip())
 
 
 def _name(part: Part) -> str:
-    return unfolded(_asked(part.get_filename))
+    return unfolded(_asked(part, part.get_filename))
 
 
 def _data(data: bytes, encoding: str) -> bytes:
@@ -154,8 +155,13 @@ def _headers(part: Part) -> str:
     return "\n".join(f"{name}: {unfolded(str(value))}" for name, value in part.items())
 
 
-def _asked(question: Callable[[], object]) -> str:
-    """A parameter of a header; the standard library stumbles over some that are broken."""
+def _asked(part: Part, question: Callable[[], object]) -> str:
+    """A parameter of a header; the standard library stumbles over some that are broken.
+
+    It takes time with the square of their number: of very many none is asked for.
+    """
+    if max(len(str(part.get(f"content-{name}"))) for name in ("type", "disposition")) > MAX_HEADER:
+        return ""
     try:
         return unraw(str(question() or ""))
     except (TypeError, ValueError, LookupError):
