@@ -16,7 +16,7 @@ from messaging.archive.mail.ids import MAX_REFERENCES, duplicate_id
 from messaging.archive.mail.letter import letter
 from messaging.archive.mail.text import decoded
 from messaging.exceptions import ArchiveError
-from tests.letters import NOW, mail, parsed
+from tests.letters import NOW, UNHURRIED, mail, parsed
 
 ALICE = Person("alice@example.com", "Alice")
 NOBODY = Person("", "")
@@ -433,6 +433,7 @@ VALUES = st.binary(max_size=40) | st.sampled_from(
 )
 
 
+@UNHURRIED
 @given(st.lists(st.tuples(HEADERS, VALUES), max_size=6), st.lists(VALUES, max_size=6))
 def test_random_mail_is_read_or_refused_and_never_raises(
     fields: list[tuple[bytes, bytes]], body: list[bytes]
@@ -449,6 +450,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60)
 WORDS = TEXT.map(lambda text: " ".join(text.split()))
 
 
+@UNHURRIED
 @given(TEXT, WORDS, WORDS, st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)))
 def test_what_the_standard_library_writes_is_read_back(
     body: str, subject: str, name: str, at: datetime
