@@ -132,10 +132,10 @@ def _data(data: bytes, encoding: str) -> bytes:
 
 def _from_base64(data: bytes) -> bytes:
     """Past the padding there may be the plain footer of a mailing list, or more of it."""
-    if _JOINED_BASE64.fullmatch(data):
+    first, _, rest = data.partition(b"=")
+    after = rest.strip(b"= \t\r\n")
+    if after and _JOINED_BASE64.fullmatch(data):
         return b"".join(map(unbase64, _PADDING.split(data)))
-    first, *rest = _PADDING.split(data, maxsplit=1)
-    after = rest[0].strip() if rest else b""
     return unbase64(first) + (b"\n" + after if after else b"")
 
 
