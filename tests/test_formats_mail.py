@@ -388,10 +388,9 @@ def test_a_broken_header_of_the_content_loses_nothing(kind: str) -> None:
 def test_what_stands_after_the_last_part_is_kept_and_the_usual_words_before_the_first_are_not() -> (
     None
 ):
-    found = parsed(
-        multipart("mixed", part("hi")).replace("\n\n--", "\n\nThis is MIME.\n--", 1) + "a footer"
-    )
-    assert found.content == "hi\n\na footer"
+    whole = multipart("mixed", part("hi")).replace("\n\n--", "\n\nThis is MIME.\n--", 1)
+    assert parsed(whole + "a föter\r\nof two lines\r\n").content == "hi\n\na föter\nof two lines"
+    assert parsed(multipart("mixed").replace("--cut--", "nö parts\n--cut--")).content == "nö parts"
 
 
 @pytest.mark.parametrize(

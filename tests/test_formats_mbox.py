@@ -144,6 +144,12 @@ def test_a_from_line_within_a_header_does_not_end_it() -> None:
         assert (parsed(message).subject, parsed(message).content, more) == ("lunch", "one", [])
 
 
+def test_a_from_field_without_its_colon_is_no_message() -> None:
+    broken = mail("one").replace("From:", "From").replace("Alice <alice@example.com>", "alice@x")
+    ((_, message),) = split(io.BytesIO((FROM + "Date: x\n" + broken).encode()))
+    assert (parsed(message).subject, parsed(message).content) == ("lunch", "one")
+
+
 @pytest.mark.parametrize(("status", "read"), [("", True), ("RO", True), ("O", False), ("N", False)])
 def test_status_says_what_was_read(tmp_path: Path, status: str, read: bool) -> None:
     (found,) = entries(write(tmp_path / "inbox", box(mail("one", Status=status))))

@@ -115,7 +115,7 @@ def _head(lines: _Lines) -> tuple[bytes, int]:
     """The header up to its blank line, and the Content-Length in it, or 0."""
     head: list[bytes] = []
     length = 0
-    while not (lines.peek().startswith(_FROM) and lines.at_message(after_blank=bool(head))):
+    while not (lines.peek().startswith(_FROM) and lines.at_message(after_blank=False)):
         line = lines.take()
         head.append(line)
         if not line.strip():

@@ -45,7 +45,7 @@ def content(message: Part) -> str:
             gap = "\n" if before == piece.kind == "line" else "\n\n"
             text += gap + piece.text if text else piece.text
             before = piece.kind
-    return text or str(message.preamble or "").strip()
+    return text or _lines(unraw(message.preamble or "")).strip()
 
 
 def _pieces(part: Part, depth: int) -> list[Piece]:
@@ -62,7 +62,9 @@ def _pieces(part: Part, depth: int) -> list[Piece]:
     alternatives = [_pieces(one, depth) for one in inner]
     if kind == "multipart/alternative":
         alternatives = [_best(alternatives)]
-    after = Piece("plain", str(part.epilogue or "").strip())  # a footer, or what was misplaced
+    after = Piece(
+        "plain", _lines(unraw(part.epilogue or "")).strip()
+    )  # a footer, or what was misplaced
     return [*(piece for one in alternatives for piece in one), after]
 
 
@@ -104,14 +106,17 @@ def _leaf(part: Part, kind: str, payload: str) -> Piece:
         from humanize import naturalsize
 
         return Piece("line", f"[attachment: {name or kind}, {naturalsize(len(data))}]")
-    text = decoded(data, _asked(part, part.get_content_charset))
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _lines(decoded(data, _asked(part, part.get_content_charset)))
     if kind == "text/html":
         return Piece("html", readable(text).strip())
     if "flowed" in str(part.get("content-type")).lower():
         deletes = _asked(part, lambda: part.get_param("delsp")).lower() == "yes"
         text = unflowed(text, delete_space=deletes)
     return Piece("plain" if kind == "text/plain" else "text", text.rstrip())
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _name(part: Part) -> str:
