@@ -6,11 +6,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
+
 from messaging.archive.formats import opened
 from messaging.archive.letters import Letter
 from messaging.archive.mail.letter import letter
 from messaging.archive.records import Record
 from messaging.exceptions import ArchiveError
+
+# For tests that load a library in their first example, or write files.
+UNHURRIED = settings(deadline=None)
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 

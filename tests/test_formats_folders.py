@@ -83,7 +83,14 @@ def test_stdin_is_known_by_what_is_in_it(
 
 @pytest.mark.parametrize(
     "content",
-    [b"%PDF-1.7\n", b"PK\x03\x04 no zip", b"Note: a text\n\nhi", b"From me\nto you", b"\x00\x01"],
+    [
+        b"%PDF-1.7\n",
+        b"PK\x03\x04 no zip",
+        b"Note: a text\n\nhi",
+        b"From me\nto you",
+        b'{\n  "a": 1\n}',
+        b"\x00\x01",
+    ],
 )
 def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path / "notes.pdf", content)
@@ -179,6 +186,12 @@ def test_a_maildir_is_read_with_its_subfolders(tmp_path: Path) -> None:
     assert [place.split("/")[0] for place, _, _ in found] == ["cur"] * 3 + ["new", ".Sent"]
 
 
+def test_the_flags_of_a_maildir_may_have_another_mark(tmp_path: Path) -> None:
+    files(tmp_path, {f"cur/1{mark}2,{flags}": mail("x") for mark in ":;!" for flags in ("", "S")})
+    (tmp_path / "tmp").mkdir()
+    assert [one.read for _, _, one in entries(tmp_path)] == [False, True] * 3
+
+
 def test_an_empty_maildir_is_an_archive_of_nothing(tmp_path: Path) -> None:
     mailbox.Maildir(tmp_path / "box")
     assert texts(tmp_path / "box") == []
@@ -216,6 +229,7 @@ def test_a_folder_of_anything_is_read_in_order_and_what_is_nothing_is_reported(
             "d/e/f/deep": FROM + mail("deep"),
             "empty": "",
             ".DS_Store": b"\0",
+            ".git/config": "x",
             "notes.pdf": b"%PDF",
         },
     )
@@ -225,11 +239,12 @@ def test_a_folder_of_anything_is_read_in_order_and_what_is_nothing_is_reported(
     found = [
         (file, one if isinstance(one, Record) else str(one)) for file, _, one in entries(tmp_path)
     ]
-    wanted = ["9.eml.gz", "10.eml", ".DS_Store", "a", "b/inbox"]
+    wanted = ["9.eml.gz", "10.eml", ".DS_Store", ".git", "a"]
     assert [file for file, _ in found][:5] == wanted
     assert [file for file, _ in found][-4:] == ["d/e/f/deep", "notes.pdf", "nowhere", "pipe"]
     assert [file for file, told in found if told == UNKNOWN] == [
         ".DS_Store",
+        ".git",
         "notes.pdf",
         "nowhere",
         "pipe",

@@ -16,7 +16,7 @@ from messaging.archive.mail.ids import MAX_REFERENCES, duplicate_id
 from messaging.archive.mail.letter import letter
 from messaging.archive.mail.text import decoded
 from messaging.exceptions import ArchiveError
-from tests.letters import NOW, mail, parsed
+from tests.letters import NOW, UNHURRIED, mail, parsed
 
 ALICE = Person("alice@example.com", "Alice")
 NOBODY = Person("", "")
@@ -388,10 +388,9 @@ def test_a_broken_header_of_the_content_loses_nothing(kind: str) -> None:
 def test_what_stands_after_the_last_part_is_kept_and_the_usual_words_before_the_first_are_not() -> (
     None
 ):
-    found = parsed(
-        multipart("mixed", part("hi")).replace("\n\n--", "\n\nThis is MIME.\n--", 1) + "a footer"
-    )
-    assert found.content == "hi\n\na footer"
+    whole = multipart("mixed", part("hi")).replace("\n\n--", "\n\nThis is MIME.\n--", 1)
+    assert parsed(whole + "a föter\r\nof two lines\r\n").content == "hi\n\na föter\nof two lines"
+    assert parsed(multipart("mixed").replace("--cut--", "nö parts\n--cut--")).content == "nö parts"
 
 
 @pytest.mark.parametrize(
@@ -405,6 +404,11 @@ def test_flowing_lines_are_joined(deletes: str, wanted: str) -> None:
     body = "one \n two\nthree\n> quoted \n> more\n> end\n-- \nbob"
     kind = f"text/plain; format=flowed{deletes}"
     assert parsed(mail(body, Content_Type=kind)).content == wanted
+
+
+def test_a_space_before_a_colon_is_as_good_as_none() -> None:
+    assert parsed(mail("hi : there").replace("Subject:", "Subject \t:")).subject == "lunch"
+    assert parsed("Subject : lunch\n\nhi :").content == "hi :"
 
 
 def test_a_message_that_says_nothing_is_blank_and_one_that_is_nothing_is_a_fault() -> None:
@@ -428,6 +432,7 @@ VALUES = st.binary(max_size=40) | st.sampled_from(
 )
 
 
+@UNHURRIED
 @given(st.lists(st.tuples(HEADERS, VALUES), max_size=6), st.lists(VALUES, max_size=6))
 def test_random_mail_is_read_or_refused_and_never_raises(
     fields: list[tuple[bytes, bytes]], body: list[bytes]
@@ -444,6 +449,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60)
 WORDS = TEXT.map(lambda text: " ".join(text.split()))
 
 
+@UNHURRIED
 @given(TEXT, WORDS, WORDS, st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)))
 def test_what_the_standard_library_writes_is_read_back(
     body: str, subject: str, name: str, at: datetime

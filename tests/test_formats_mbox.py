@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from messaging.archive.formats.mbox import MAX_LIES, split
 from messaging.archive.letters import Letter
-from tests.letters import entries, mail, parsed, texts, write
+from tests.letters import UNHURRIED, entries, mail, parsed, texts, write
 
 FROM = "From alice@example.com Thu Jan  1 12:00:00 2026\n"
 
@@ -144,6 +144,12 @@ def test_a_from_line_within_a_header_does_not_end_it() -> None:
         assert (parsed(message).subject, parsed(message).content, more) == ("lunch", "one", [])
 
 
+def test_a_from_field_without_its_colon_is_no_message() -> None:
+    broken = mail("one").replace("From:", "From").replace("Alice <alice@example.com>", "alice@x")
+    ((_, message),) = split(io.BytesIO((FROM + "Date: x\n" + broken).encode()))
+    assert (parsed(message).subject, parsed(message).content) == ("lunch", "one")
+
+
 @pytest.mark.parametrize(("status", "read"), [("", True), ("RO", True), ("O", False), ("N", False)])
 def test_status_says_what_was_read(tmp_path: Path, status: str, read: bool) -> None:
     (found,) = entries(write(tmp_path / "inbox", box(mail("one", Status=status))))
@@ -163,6 +169,7 @@ def test_a_message_that_is_nothing_stops_nobody(tmp_path: Path) -> None:
     assert texts(path) == ["one", "it is empty.", "three"]
 
 
+@UNHURRIED
 @given(
     st.binary(max_size=400)
     | st.lists(
@@ -181,6 +188,7 @@ def test_random_bytes_are_split_and_lose_nothing_but_from_lines(data: bytes) -> 
     assert said(b"\n".join(found)) == said(data.removeprefix(b"\xef\xbb\xbf"))
 
 
+@UNHURRIED
 @given(st.binary(max_size=300))
 def test_random_bytes_as_an_mbox_never_raise(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
@@ -192,6 +200,7 @@ def test_random_bytes_as_an_mbox_never_raise(
 LINES = st.lists(st.sampled_from(["From me", ">From you", "hi", "", "bye:", "é"]), max_size=8)
 
 
+@UNHURRIED
 @given(st.lists(LINES, min_size=1, max_size=4))
 def test_what_the_standard_library_writes_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, messages: list[list[str]]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from messaging.archive.formats import opened, slack
 from messaging.archive.letters import Letter, Person
 from messaging.exceptions import ArchiveError
-from tests.letters import entries, texts, write
+from tests.letters import UNHURRIED, entries, texts, write
 
 USERS = [
     {
@@ -278,6 +278,7 @@ VALUES = st.recursive(
 )
 
 
+@UNHURRIED
 @given(st.lists(st.dictionaries(KEYS, VALUES) | VALUES, max_size=5), VALUES)
 def test_random_messages_are_read_or_reported(
     tmp_path_factory: pytest.TempPathFactory, messages: list[Any], members: Any

@@ -41,7 +41,8 @@ POSTGRESQL = (
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         SELECT to_tsvector('simple', regexp_replace(
             normalize(regexp_replace(
-                normalize(lower(left($1, 100000) COLLATE {collation}), NFKD), '[\\u0300-\\u036f]', '', 'g'), NFC),
+                normalize(lower(left($1, 100000) COLLATE {collation}), NFKD),
+                '[\\u0300-\\u036f]', '', 'g'), NFC),
             '[\\u0001-\\u002f:-@\\[-`{-\\u00bf\\u2000-\\u206f\\u3000-\\u303f]+', ' ', 'g'))
     $$""",
     f"ALTER TABLE messaging_message ADD COLUMN {TABLE} tsvector"

@@ -55,6 +55,9 @@ class FolderReader:
             yield Place(self._place(path), 1), ArchiveError("it is a folder that it is in.")
             return
         kind = self._kind(path)
+        if kind is None and above and path.name.startswith("."):
+            yield Place(self._place(path), 1), ArchiveError(UNKNOWN)
+            return
         if kind is not None:
             yield from kind.read_folder(Folder(path, self.top, self._open))
         for child in sorted(path.iterdir(), key=by_number):

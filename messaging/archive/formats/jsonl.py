@@ -9,9 +9,9 @@ from messaging.archive.formats.sources import Source
 from messaging.archive.jsonlines import records
 from messaging.archive.letters import Entries
 
-# Nothing at all is an archive of no messages. A first line may be damaged. JSON that is laid out
-# over several lines is something else.
-_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\Z|\{[ \t]*[\"}])|(?:.*\n){1,9}\{\"")
+# Nothing at all is an archive of no messages. The first lines may be damaged. A brace alone
+# in its line begins JSON that is laid out for people.
+_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\Z|\{[ \t]*\S|\{\s*\Z)|(?:.*\n){1,9}\{\"")
 
 
 class JsonLines(Format):

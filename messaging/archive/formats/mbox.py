@@ -17,6 +17,8 @@ from messaging.archive.letters import Entries, Letter, Place
 MAX_LENGTH = 2**28  # a Content-Length above it is not followed: what it skips is held in memory
 MAX_LIES = 20  # after so many that lead nowhere no more are followed
 
+MAX_LINE = 500  # of a From_ line, as far as it is looked at
+
 _FROM = b"From "
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
 _PASSED_ON = b">From "  # what some programs put first into a header
@@ -33,7 +35,7 @@ class Mbox(Format):
 
     def is_file(self, source: Source) -> bool:
         first, _, rest = source.start.removeprefix(BOM).lstrip(b"\r\n").partition(b"\n")
-        known = _SURE.match(first) or _FIELD.match(rest)
+        known = _SURE.match(first[:MAX_LINE]) or _FIELD.match(rest)
         return first.startswith(_FROM) and known is not None
 
     def read_file(self, source: Source) -> Entries:
@@ -103,7 +105,7 @@ class _Lines:
         if not line.startswith(_FROM):
             return not line
         has_field = _FIELD.match(following) is not None
-        if _SURE.match(line):
+        if _SURE.match(line[:MAX_LINE]):
             has_field |= following.startswith(_PASSED_ON)
             return has_field or (after_blank and not following.strip())
         return after_blank and has_field and _ONE_WORD.match(line) is not None
@@ -113,7 +115,7 @@ def _head(lines: _Lines) -> tuple[bytes, int]:
     """The header up to its blank line, and the Content-Length in it, or 0."""
     head: list[bytes] = []
     length = 0
-    while not (lines.peek().startswith(_FROM) and lines.at_message(after_blank=bool(head))):
+    while not (lines.peek().startswith(_FROM) and lines.at_message(after_blank=False)):
         line = lines.take()
         head.append(line)
         if not line.strip():

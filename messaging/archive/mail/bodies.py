@@ -16,6 +16,7 @@ from messaging.archive.mail.html import readable
 from messaging.archive.mail.people import first_person
 from messaging.archive.mail.text import decoded, unbase64, unfolded, unraw
 
+MAX_HEADER = 10_000
 MAX_DEPTH = 20  # of messages in messages
 
 Part = Message  # as the standard library calls it: of one character a byte, see letter.py
@@ -44,7 +45,7 @@ def content(message: Part) -> str:
             gap = "\n" if before == piece.kind == "line" else "\n\n"
             text += gap + piece.text if text else piece.text
             before = piece.kind
-    return text or str(message.preamble or "").strip()
+    return text or _lines(unraw(message.preamble or "")).strip()
 
 
 def _pieces(part: Part, depth: int) -> list[Piece]:
@@ -61,7 +62,9 @@ def _pieces(part: Part, depth: int) -> list[Piece]:
     alternatives = [_pieces(one, depth) for one in inner]
     if kind == "multipart/alternative":
         alternatives = [_best(alternatives)]
-    after = Piece("plain", str(part.epilogue or "").strip())  # a footer, or what was misplaced
+    after = Piece(
+        "plain", _lines(unraw(part.epilogue or "")).strip()
+    )  # a footer, or what was misplaced
     return [*(piece for one in alternatives for piece in one), after]
 
 
@@ -103,18 +106,21 @@ def _leaf(part: Part, kind: str, payload: str) -> Piece:
         from humanize import naturalsize
 
         return Piece("line", f"[attachment: {name or kind}, {naturalsize(len(data))}]")
-    text = decoded(data, _asked(part.get_content_charset))
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _lines(decoded(data, _asked(part, part.get_content_charset)))
     if kind == "text/html":
         return Piece("html", readable(text).strip())
     if "flowed" in str(part.get("content-type")).lower():
-        deletes = _asked(lambda: part.get_param("delsp")).lower() == "yes"
+        deletes = _asked(part, lambda: part.get_param("delsp")).lower() == "yes"
         text = unflowed(text, delete_space=deletes)
     return Piece("plain" if kind == "text/plain" else "text", text.rstrip())
 
 
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _name(part: Part) -> str:
-    return unfolded(_asked(part.get_filename))
+    return unfolded(_asked(part, part.get_filename))
 
 
 def _data(data: bytes, encoding: str) -> bytes:
@@ -131,10 +137,10 @@ def _data(data: bytes, encoding: str) -> bytes:
 
 def _from_base64(data: bytes) -> bytes:
     """Past the padding there may be the plain footer of a mailing list, or more of it."""
-    if _JOINED_BASE64.fullmatch(data):
+    first, _, rest = data.partition(b"=")
+    after = rest.strip(b"= \t\r\n")
+    if after and _JOINED_BASE64.fullmatch(data):
         return b"".join(map(unbase64, _PADDING.split(data)))
-    first, *rest = _PADDING.split(data, maxsplit=1)
-    after = rest[0].strip() if rest else b""
     return unbase64(first) + (b"\n" + after if after else b"")
 
 
@@ -154,8 +160,13 @@ def _headers(part: Part) -> str:
     return "\n".join(f"{name}: {unfolded(str(value))}" for name, value in part.items())
 
 
-def _asked(question: Callable[[], object]) -> str:
-    """A parameter of a header; the standard library stumbles over some that are broken."""
+def _asked(part: Part, question: Callable[[], object]) -> str:
+    """A parameter of a header; the standard library stumbles over some that are broken.
+
+    It takes time with the square of their number: of very many none is asked for.
+    """
+    if max(len(str(part.get(f"content-{name}"))) for name in ("type", "disposition")) > MAX_HEADER:
+        return ""
     try:
         return unraw(str(question() or ""))
     except (TypeError, ValueError, LookupError):

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
-
-_QUOTE = re.compile(r">*")
 SIGNATURE = "-- "
 
 
 def unflowed(text: str, *, delete_space: bool) -> str:
     """Join each line that ends in a space to the next, unless the two are quoted differently."""
-    out: list[str] = []
-    open_at = ""  # the quote marks of the line that the next may continue
+    pieces: list[str] = []
+    before = ""  # the quote marks of the line before
     flowing = False
     for line in text.split("\n"):
-        marks = _QUOTE.match(line)[0]  # type: ignore[index]
-        body = line[len(marks) :].removeprefix(" ")
-        if flowing and marks == open_at and body != SIGNATURE:
-            out[-1] += body
-        else:
-            out.append(f"{marks} {body}" if marks else body)
+        body = line.lstrip(">")
+        marks = line[: len(line) - len(body)]
+        body = body.removeprefix(" ")
+        if not (flowing and marks == before and body != SIGNATURE):
+            pieces.append(f"\n{marks} " if marks else "\n")
         flowing = body.endswith(" ") and body != SIGNATURE
-        open_at = marks
-        if flowing and delete_space:
-            out[-1] = out[-1][:-1]
-    return "\n".join(out)
+        pieces.append(body[:-1] if flowing and delete_space else body)
+        before = marks
+    return "".join(pieces)[1:]

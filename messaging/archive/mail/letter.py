@@ -19,6 +19,7 @@ MAX_HEAD = 1_000_000
 
 # A From_ line that is not first, or was quoted, would end the header for the parser.
 _MISPLACED = re.compile(rb"^>?From .*\r?\n", re.M)
+_SPACED = re.compile(rb"^([!-9;-~]+)[ \t]+:", re.M)  # RFC 5322 section 4.5.8
 # What the standard library raises on some broken header of a part, or when parts nest too deep.
 _STUMBLES = (TypeError, ValueError, LookupError, RecursionError)
 
@@ -70,9 +71,12 @@ def _parsed(data: bytes) -> tuple[Message, str]:
 
 
 def _with_plain_header(data: bytes) -> bytes:
-    """The message without the lines in its header that begin with From, but are no field."""
+    """The message with a header as the parser wants it: no From lines, no space before colons."""
     head, blank, body = data.partition(b"\n\r\n" if b"\n\r\n" in data[:MAX_HEAD] else b"\n\n")
-    return _MISPLACED.sub(b"", head + b"\n")[:-1] + blank + body if b"From " in head else data
+    if b"From " in head or b" :" in head or b"\t:" in head:
+        head = _SPACED.sub(rb"\1:", _MISPLACED.sub(b"", head + b"\n"))[:-1]
+        return head + blank + body
+    return data
 
 
 def _headers(message: Message) -> Callable[[str], str]:

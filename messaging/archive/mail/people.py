@@ -100,7 +100,7 @@ def recipient(header: Callable[[str], str]) -> Person | None:
     for name in RECIPIENTS:
         value = header(name)[:_MAX_LENGTH]
         if name == "list-post":
-            value = re.sub(r"<\s*mailto:([^?>]*)[^>]*>", r"<\1>", value, flags=re.I)
+            value = re.sub(r"<\s*mailto:([^?>]*)(?:\?[^>]*)?>", r"<\1>", value, flags=re.I)
         if value and (found := first_person(value)) and found != NOBODY:
             return found
     return None

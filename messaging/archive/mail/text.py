@@ -7,6 +7,7 @@ import codecs
 import quopri
 import re
 from functools import lru_cache
+from string import ascii_letters, digits
 
 REPLACEMENT = "\ufffd"
 
@@ -26,7 +27,7 @@ NOT_CHARSETS = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?[^?\s]+\?[bBqQ]\?)")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+_NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/".encode()))
 
 
 def storable(text: str) -> str:
@@ -103,7 +104,7 @@ def _unencoded(encoding: str, text: str) -> bytes:
 
 def unbase64(data: bytes) -> bytes:
     """What of base64 is there, past anything that is not base64 and whatever is cut off."""
-    data = _NOT_BASE64.sub(b"", data)
+    data = data.translate(None, _NOT_BASE64)
     if len(data) % 4 == 1:  # six bits alone say nothing
         data = data[:-1]
     return binascii.a2b_base64(data + b"=" * (-len(data) % 4))
