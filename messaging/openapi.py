@@ -49,6 +49,7 @@ TEXT: dict[str, Any] = {"type": "string"}
 LISTS = {
     "inbox": "inbox_row",
     "messages": "message",
+    "found": "found_message",
     "notifications": "notification",
     "versions": "version",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from messaging.threads import MessageRow, Node
 
 if TYPE_CHECKING:
     from messaging.managers import InboxRow, NotificationRow, VersionRow
+    from messaging.search.words import Span
 
 # The characters that can steer a terminal or hide text: control (C0, DEL, C1), bidi,
 # invisible and line-separating ones, and tags. Joiners stay: emoji and several scripts
@@ -54,6 +55,11 @@ def message(row: MessageRow) -> dict[str, Any]:
         "edited": row.edited,
         "parent_id": row.parent_id,
     }
+
+
+def found(row: MessageRow, parts: Sequence[Span]) -> dict[str, Any]:
+    """A message that a search found; `matches` are the parts of its content that match."""
+    return {**message(row), "matches": [list(part) for part in parts]}
 
 
 def inbox_row(row: InboxRow) -> dict[str, Any]:

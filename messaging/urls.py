@@ -10,6 +10,7 @@ urlpatterns = [
     path("with/<str:username>/", views.message_list, name="message_list"),
     path("thread/<int:message_id>/", views.message_thread, name="message_thread"),
     path("unread/", views.unread_messages, name="unread_messages"),
+    path("search/", views.search, name="search"),
     path("send/", views.send, name="send"),
     path("message/<int:message_id>/reply/", views.reply, name="reply"),
     path("message/<int:message_id>/edit/", views.edit, name="edit"),

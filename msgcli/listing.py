@@ -9,6 +9,8 @@ from msgcli import console
 from msgcli.options import MAX_ID, SHOWN
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from msgcli.render import Column
 
 Row_co = TypeVar("Row_co", covariant=True)
@@ -35,7 +37,7 @@ def newest(found: Rows[Row_co], limit: int | None, json: bool) -> tuple[list[Row
     return rows, found[:MAX_ID].count() - shown
 
 
-def show_list(columns: Sequence[Column], rows: Sequence[Sequence[str]], remark: str) -> None:
+def show_list(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]], remark: str) -> None:
     """Print a list with one remark below it; without rows, the remark alone."""
     from msgcli import render
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "conversation": "reading",
     "inbox": "reading",
     "unread": "reading",
+    "search": "search",
     "mark-read": "marking",
     "mark-unread": "marking",
     "notifications": "marking",

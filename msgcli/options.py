@@ -100,6 +100,16 @@ Until = Annotated[
     ),
 ]
 
+With = Annotated[
+    str | None,
+    typer.Option(
+        "--with", metavar="OTHER", autocompletion=user_names, help="Only those with OTHER."
+    ),
+]
+Everybody = Annotated[
+    bool, typer.Option("--all", help="Everybody's messages, whatever MSGCLI_USER says.")
+]
+
 
 def my_name() -> str | None:
     """The user that MSGCLI_USER names, for the commands whose USER comes before other words."""

@@ -17,6 +17,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from messaging.plain import one_line, show_unsafe
+from messaging.search.words import excerpt
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from messaging.accounts import Removal, UserRow
     from messaging.archive import Report
     from messaging.managers import InboxRow, NotificationRow, VersionRow
+    from messaging.search.words import Span
     from messaging.threads import MessageRow, Node
     from msgcli.store import State
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 NARROWEST_TEXT = 40
 WIDEST_TREE = 120
 WIDEST_NAME = 24
+BEFORE_MATCH = 16  # characters of a message before the first that was searched for
 NAMED = 4  # of the people whose conversations go
 INDENT = 4
 
@@ -55,6 +58,13 @@ INBOX_COLUMNS = (
     Column("With", style="bold"),
     Column("Unread", right=True, style="yellow"),
     Column("Last", style="dim"),
+    Column("Message"),
+)
+FOUND_COLUMNS = (
+    Column("ID", right=True, style="cyan"),
+    Column("From", style="bold"),
+    Column("To", style="bold"),
+    Column("When", style="dim"),
     Column("Message"),
 )
 NOTIFICATION_COLUMNS = (
@@ -87,7 +97,7 @@ def ago(moment: datetime) -> str:
     return {"now": "just now", "a day ago": "yesterday"}.get(said, said)
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:
+def table(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]]) -> Table:
     """A list for a terminal: one line a row, the last column cut where the screen ends."""
     grid = Table(
         box=None,
@@ -107,14 +117,15 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:
             ratio=None if width else 1,
         )
     for row in rows:
-        grid.add_row(*map(Text, row))
+        grid.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     return grid
 
 
-def plain_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def plain_table(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]]) -> Iterator[str]:
     """The same list for a pipe: complete, aligned, and without an end of line to reach."""
-    widths = _widths(columns, rows)
-    for line in ([column.title for column in columns], *rows):
+    plain = [list(map(str, row)) for row in rows]
+    widths = _widths(columns, plain)
+    for line in ([column.title for column in columns], *plain):
         cells = (
             " " * (width - cell_len(cell)) + cell
             if column.right
@@ -124,10 +135,10 @@ def plain_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Ite
         yield "  ".join(cells).rstrip()
 
 
-def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]]) -> list[int]:
     """The cells that each column needs; 0 for a last column of text, which takes what is left."""
     lines = ([column.title for column in columns], *rows)
-    widths = [max(cell_len(line[i]) for line in lines) for i in range(len(columns))]
+    widths = [max(cell_len(str(line[i])) for line in lines) for i in range(len(columns))]
     return widths if columns[-1].right else [*widths[:-1], 0]
 
 
@@ -141,6 +152,20 @@ def message_cells(row: MessageRow) -> list[str]:
         thread,
         ago(row.timestamp),
         mark + one_line(row.content),
+    ]
+
+
+def found_cells(row: MessageRow, parts: Sequence[Span]) -> list[str | Text]:
+    """A message that a search found, from shortly before the first part that matches."""
+    text = Text()
+    for piece, is_part in excerpt(row.content, parts, BEFORE_MATCH):
+        text.append(show_unsafe(piece), style="bold underline" if is_part else "")
+    return [
+        str(row.id),
+        one_line(row.sender),
+        one_line(row.receiver),
+        ago(row.timestamp),
+        text,
     ]
 
 

@@ -11,10 +11,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from messaging import accounts
+from messaging import accounts, health
 from messaging.archive import Letter, Person, Place, import_letters
 from messaging.models import Message, MessageHistory
-from tests.factories import people, send
+from tests.factories import people, send, send_many
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -208,3 +208,20 @@ def test_what_mail_calls_a_deleted_message_is_in_no_file() -> None:
     assert found(marks | kept) == marks | kept
     accounts.delete_user(User.objects.get(username="bob"))
     assert found(marks | kept) == kept
+
+
+@pytest.mark.parametrize("others", [0, 3, 2_000])
+@pytest.mark.parametrize("size", [0, 20, 5_000])
+def test_the_words_of_a_deleted_message_are_not_in_the_index_either(others: int, size: int) -> None:
+    """The index has them in lower case and without accents, in an order of its own."""
+    send_many(others)
+    filling = " ".join(f"w{n}" for n in range(size))
+    message = send("carol", "dave", f"Zaphodé {filling} Trilliañ")
+    send_many(others // 2)
+    send("carol", "dave", "Marvin")
+    words = {"zaphod", "trillian", "Zaphod", "Trillia"}
+    assert found(words) >= {"Zaphod", "Trillia"}
+    message.delete()
+    assert found(words) == set()
+    assert [m.content for m in Message.objects.search("marvin")] == ["Marvin"]
+    assert health.faults() == []

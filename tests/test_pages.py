@@ -17,7 +17,16 @@ from tests.test_views_writing import browser
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ("", "with/bob/", "thread/1/", "unread/", "notifications/", "account/", "message/1/edit/")
+PAGES = (
+    "",
+    "with/bob/",
+    "thread/1/",
+    "unread/",
+    "search/?q=a+message",
+    "notifications/",
+    "account/",
+    "message/1/edit/",
+)
 
 
 def text(name: str, path: str) -> str:

@@ -17,6 +17,7 @@ LONGEST = 255  # characters of a word
 
 TYPED = re.compile(r'"([^"]*)"(\*?)|([^\s"]+)')  # a phrase in quotes, or a run without spaces
 WORD = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f])*")  # letters and digits of any script
+BLANKS = re.compile(r"\s+")
 ACCENT = re.compile(r"[\u0300-\u036f]")
 
 
@@ -85,6 +86,19 @@ def pieces(text: str, parts: Sequence[Span]) -> Iterator[tuple[str, bool]]:
         done = end
     if done < len(text):
         yield text[done:], False
+
+
+def excerpt(text: str, parts: Sequence[Span], before: int) -> Iterator[tuple[str, bool]]:
+    """As `pieces`, on one line, from at most `before` characters before the first part."""
+    first = parts[0].start if parts else 0
+    begin = 0
+    if first > before:
+        blank = BLANKS.search(text, first - before, first)
+        begin = blank.end() if blank else first - before
+        yield "…", False
+    moved = [Span(start - begin, end - begin) for start, end in parts]
+    for piece, is_part in pieces(text[begin:], moved):
+        yield BLANKS.sub(" ", piece), is_part
 
 
 def _length(here: Sequence[str], words: tuple[str, ...], is_prefix: bool) -> int:

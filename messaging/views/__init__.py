@@ -13,6 +13,7 @@ from messaging.views.reading import (
     notifications,
     unread_messages,
 )
+from messaging.views.searching import search
 from messaging.views.writing import (
     clear_notifications,
     delete,
@@ -40,6 +41,7 @@ __all__ = [
     "notifications",
     "openapi",
     "reply",
+    "search",
     "send",
     "unread_messages",
 ]

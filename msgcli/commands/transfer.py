@@ -11,15 +11,14 @@ import typer
 
 from msgcli import bootstrap, console
 from msgcli.completion import message_ids, user_names
-from msgcli.errors import UsageError
-from msgcli.options import Json, Since, Until, message_id, my_name
+from msgcli.options import Everybody, Json, Since, Until, With, message_id, my_name
+from msgcli.selection import messages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from messaging.archive import Post
     from messaging.archive.records import Line
-    from messaging.managers.messages import MessageQuerySet
 
 app = typer.Typer()
 
@@ -121,12 +120,7 @@ def export(
             help="Whose messages. Left out: MSGCLI_USER's, else everybody's.",
         ),
     ] = None,
-    other: Annotated[
-        str | None,
-        typer.Option(
-            "--with", metavar="OTHER", autocompletion=user_names, help="Only those with OTHER."
-        ),
-    ] = None,
+    other: With = None,
     thread: Annotated[
         int | None,
         typer.Option(
@@ -146,9 +140,7 @@ def export(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="A file instead of stdout."),
     ] = None,
-    everybody: Annotated[
-        bool, typer.Option("--all", help="Everybody's messages, whatever MSGCLI_USER says.")
-    ] = False,
+    everybody: Everybody = False,
     json: Json = False,
 ) -> None:
     """Write messages to keep or to take elsewhere, as import reads them.
@@ -159,7 +151,10 @@ def export(
     from msgcli.files import write_archive
 
     name = None if everybody else user or my_name()
-    messages = _selected(name, other, thread).sent(since=since, until=until)
+    messages = messages_of(name, other, "msgcli export USER --with OTHER")
+    if thread is not None:
+        messages = messages.in_thread(thread)
+    messages = messages.sent(since=since, until=until)
     format_word = None if format_name is None else format_name.value
     if output is None:
         console.show_bytes(encoded(messages, format_word or "jsonl"))
@@ -171,18 +166,3 @@ def export(
         from msgcli import render
 
         console.remark(f"{render.count(written, 'message')} in {output}")
-
-
-def _selected(user: str | None, other: str | None, thread: int | None) -> MessageQuerySet:
-    from messaging.accounts import find_user
-    from messaging.models import Message
-
-    messages = Message.objects.all()
-    if other is not None and user is None:
-        raise UsageError("With OTHER, who? msgcli export USER --with OTHER, or set MSGCLI_USER.")
-    if user is not None:
-        person = find_user(user)
-        messages = messages.of_user(person)
-        if other is not None:
-            messages = messages.between(person, find_user(other))
-    return messages if thread is None else messages.in_thread(thread)

@@ -1,0 +1,52 @@
+"""Searching 1,000,000 messages, against the bare FTS5 query through sqlite3."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import accumulate
+
+from common import Figures, Row, best, chatter, empty_store, fill, raw_connection
+
+from messaging.models import Message
+
+NUMBER = 1_000_000
+PEOPLE = 1000
+PAGE = 50
+RUNS = 7
+# A few words are in many messages, most in few (Zipf's law).
+WORDS = [f"word{rank}" for rank in range(1, 20_001)]
+FREQUENCIES = list(accumulate(1 / rank for rank in range(1, len(WORDS) + 1)))
+QUERY = "SELECT rowid FROM messaging_search WHERE messaging_search MATCH ? ORDER BY rank LIMIT 50"
+
+
+def messages() -> Iterator[Row]:
+    """Messages of twelve words each."""
+    chance = random.Random(NUMBER)
+    for row in chatter(NUMBER, PEOPLE):
+        words = chance.choices(WORDS, cum_weights=FREQUENCIES, k=12)
+        yield row._replace(content=" ".join(words))
+
+
+def main() -> None:
+    """Measure and print."""
+    figures = Figures()
+    empty_store()
+    fill(messages(), PEOPLE)
+    with closing(raw_connection()) as raw:
+        for word in ("word2", "word100", "word5000"):
+            count = raw.execute(
+                "SELECT COUNT(*) FROM messaging_search WHERE messaging_search MATCH ?", [word]
+            ).fetchone()[0]
+            ours, bare = best(
+                RUNS,
+                lambda word=word: Message.objects.search(word)[:PAGE].rows(),
+                lambda word=word: raw.execute(QUERY, [f'"{word}"']).fetchall(),
+            )
+            figures.ratio(f"search of a word in {count:,} of {NUMBER:,} / FTS5", ours, bare, 2)
+    figures.end()
+
+
+if __name__ == "__main__":
+    main()
