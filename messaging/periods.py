@@ -1,9 +1,9 @@
-"""Parts of the calendar, from weeks to millennia: which one a day is in. Knows no Django."""
+"""Parts of the calendar, from weeks to millennia, in any time zone. Knows no Django."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, tzinfo
 from typing import NamedTuple
 
 
@@ -48,3 +48,11 @@ def fitting(first: date, last: date, most: int) -> Period:
     return next(
         (one for one in PERIODS if one.number(last) - one.number(first) < most), PERIODS[-1]
     )
+
+
+def in_zone(moment: datetime, zone: tzinfo) -> datetime:
+    """An aware datetime in a zone; as it is where that would be out of the years 1 to 9999."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment

@@ -26,7 +26,7 @@ from django.db.models.functions import Coalesce, RowNumber
 
 from messaging.accounts import users
 from messaging.models import Message
-from messaging.periods import WEEK, fitting
+from messaging.periods import WEEK, fitting, in_zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -237,7 +237,7 @@ def _times(
     """How many messages there are in each hour of the day, the period chosen, and in each of it."""
     if messages.first is None or messages.last is None:
         return [0] * 24, WEEK.name, []
-    first, last = (_in_zone(moment, zone).date() for moment in (messages.first, messages.last))
+    first, last = (in_zone(moment, zone).date() for moment in (messages.first, messages.last))
     period = fitting(first, last, most)
     length = QUARTER // timedelta(microseconds=1)
     quarters = found.order_by().annotate(quarter=_Microseconds("timestamp") / length)
@@ -245,20 +245,12 @@ def _times(
     periods: Counter[int] = Counter()
     rows = quarters.values_list("quarter").annotate(count=Count("pk"))
     for quarter, count in rows.iterator():
-        moment = _in_zone(YEAR_ONE + quarter * QUARTER, zone)
+        moment = in_zone(YEAR_ONE + quarter * QUARTER, zone)
         hours[moment.hour] += count
         periods[period.number(moment.date())] += count
     numbers = range(min(periods), max(periods) + 1)
     listed = [Busy(period.first_day(number), periods[number]) for number in numbers]
     return [hours[hour] for hour in range(24)], period.name, listed
-
-
-def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
-    """The moment in a zone; in UTC where the zone would lead out of the years 1 to 9999."""
-    try:
-        return moment.astimezone(zone)
-    except OverflowError:
-        return moment
 
 
 def _reply_times(narrowed: Q) -> ReplyTimes:

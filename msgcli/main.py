@@ -23,6 +23,7 @@ COMMANDS = {
     "conversation": "reading",
     "inbox": "reading",
     "unread": "reading",
+    "stats": "statistics",
     "mark-read": "marking",
     "mark-unread": "marking",
     "notifications": "marking",
