@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = ("start", "reads", "importing", "deleting", "threads", "concurrency", "serving")
+SCRIPTS = ("start", "reads", "stats", "importing", "deleting", "threads", "concurrency", "serving")
 
 
 def main() -> None:
