@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.contrib.auth import get_user_model
+from django.db import connections
 from django.db.models import (
     BigIntegerField,
     Case,
@@ -16,9 +17,7 @@ from django.db.models import (
     Func,
     Max,
     Min,
-    OuterRef,
     Q,
-    Subquery,
     When,
     Window,
 )
@@ -29,7 +28,7 @@ from messaging.models import Message
 from messaging.periods import WEEK, fitting, in_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from messaging.managers.messages import MessageQuerySet
     from messaging.types import AnyUser
@@ -39,6 +38,16 @@ BUSIEST = 10
 # counted by the quarter can be put into the hours and days of any zone.
 QUARTER = timedelta(minutes=15)
 YEAR_ONE = datetime(1, 1, 1, tzinfo=timezone.utc)
+
+# Each side is counted by its index. The ORM can't group a union, and to count for each user
+# takes PostgreSQL ten times as long.
+PEOPLE = """
+    SELECT person, SUM(sent), SUM(received), COUNT(*) OVER () FROM (
+        SELECT sender_id AS person, COUNT(*) AS sent, 0 AS received
+        FROM messaging_message GROUP BY sender_id
+        UNION ALL
+        SELECT receiver_id, 0, COUNT(*) FROM messaging_message GROUP BY receiver_id
+    ) AS sides GROUP BY person ORDER BY SUM(sent) + SUM(received) DESC, person LIMIT %s"""
 
 
 class Person(NamedTuple):
@@ -184,21 +193,10 @@ def _messages(found: MessageQuerySet, user: AnyUser | None) -> Messages:
 
 
 def _everybody() -> tuple[list[Person], int]:
-    """The busiest of all people, and how many have messages; counted from two indexes."""
-
-    def number(side: str) -> Coalesce:
-        of_one = Message.objects.filter(**{side: OuterRef("pk")}).order_by().values(side)
-        counted = of_one.annotate(count=Count("pk")).values("count")
-        return Coalesce(Subquery(counted), 0, output_field=BigIntegerField())
-
-    busy = users().annotate(sent=number("sender"), received=number("receiver"))
-    busy = busy.annotate(all=F("sent") + F("received")).filter(all__gt=0)
-    rows = (
-        busy.annotate(people=Window(Count("pk")))
-        .order_by("-all", "pk")
-        .values_list(get_user_model().USERNAME_FIELD, "sent", "received", "people")[:BUSIEST]
-    )
-    return [Person(*row[:3]) for row in rows], rows[0][3] if rows else 0
+    """The busiest of all people, and how many have messages."""
+    with connections[Message.objects.all().db].cursor() as cursor:
+        cursor.execute(PEOPLE, [BUSIEST])
+        return _named(cursor.fetchall())
 
 
 def _others(found: MessageQuerySet, user: AnyUser) -> tuple[list[Person], int]:
@@ -208,15 +206,26 @@ def _others(found: MessageQuerySet, user: AnyUser) -> tuple[list[Person], int]:
     pairs = pairs.annotate(
         sent=Count("pk", filter=Q(receiver=user)), received=Count("pk", filter=Q(sender=user))
     )
-    rows = list(
+    rows = (
         pairs.annotate(people=Window(Count("*")))
         .order_by(-(F("sent") + F("received")), "other")
-        .values_list("other", "sent", "received", "people")[:BUSIEST]
+        .values_list("other", "sent", "received", "people")
     )
-    names = users().filter(pk__in=[row[0] for row in rows])
+    return _named(rows[:BUSIEST])
+
+
+def _named(rows: Iterable[Sequence[Any]]) -> tuple[list[Person], int]:
+    """People from rows of a user's key, sent, received, and how many rows there would be."""
+    key = get_user_model()._meta.pk  # SQLite keeps some keys as text, so that UUIDs are strings
+    found = {key.to_python(row[0]): row[1:] for row in rows}
+    names = users().filter(pk__in=list(found))
     by_key = dict(names.values_list("pk", get_user_model().USERNAME_FIELD))
-    people = [Person(by_key[row[0]], *row[1:3]) for row in rows if row[0] in by_key]
-    return people, rows[0][3] if rows else 0
+    people = [
+        Person(by_key[pk], int(sent), int(received))
+        for pk, (sent, received, _) in found.items()
+        if pk in by_key
+    ]
+    return people, max((number for *_, number in found.values()), default=0)
 
 
 def _threads(found: MessageQuerySet) -> tuple[Thread | None, int]:
