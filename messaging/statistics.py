@@ -257,7 +257,7 @@ def _times(
         moment = in_zone(YEAR_ONE + quarter * QUARTER, zone)
         hours[moment.hour] += count
         periods[period.number(moment.date())] += count
-    numbers = range(min(periods), max(periods) + 1)
+    numbers = range(min(periods, default=0), max(periods, default=-1) + 1)
     listed = [Busy(period.first_day(number), periods[number]) for number in numbers]
     return [hours[hour] for hour in range(24)], period.name, listed
 

@@ -74,7 +74,7 @@ def stats(
     )
     if json:
         console.show_json(plain.statistics(found))
-    elif found.messages.number:
+    elif found.periods and found.busiest:  # others may have deleted them since they were counted
         marks = (
             render_statistics.BLOCKS
             if console.can_show("".join(render_statistics.BLOCKS))
