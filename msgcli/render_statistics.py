@@ -65,17 +65,7 @@ def report(found: Statistics, marks: Marks, screen: int | None) -> Iterator[Rend
     yield ""
     yield from _totals(found)
     yield ""
-    longest = max(person.sent + person.received for person in found.busiest)
-    people = [
-        [
-            one_line(person.name),
-            f"{person.sent:,}",
-            f"{person.received:,}",
-            bar(person.sent + person.received, longest, width - REST_OF_PERSON, marks),
-        ]
-        for person in found.busiest
-    ]
-    yield from _list(PERSON_COLUMNS, people, screen)
+    yield from _list(PERSON_COLUMNS, _people(found, marks, width), screen)
     yield ""
     yield Text("Messages per hour of the day", style="bold")
     hours = [f"{hour:02}" for hour in range(24)]
@@ -159,6 +149,15 @@ def _totals(found: Statistics) -> Iterator[Text]:
         yield Text(f"{what:<8}  {number:>{digits},}   {note}".rstrip())
     yield Text(f"{'First':<8}  {first}")
     yield Text(f"{'Last':<8}  {last}")
+
+
+def _people(found: Statistics, marks: Marks, width: int) -> list[list[str]]:
+    numbers = [person.sent + person.received for person in found.busiest]
+    bars = [bar(number, max(numbers), width - REST_OF_PERSON, marks) for number in numbers]
+    return [
+        [one_line(person.name), f"{person.sent:,}", f"{person.received:,}", drawn]
+        for person, drawn in zip(found.busiest, bars, strict=True)
+    ]
 
 
 def _reply_times(found: Statistics, screen: int | None) -> Iterator[RenderableType]:
