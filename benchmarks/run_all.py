@@ -6,7 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = ("start", "reads", "importing", "mail", "deleting", "threads", "concurrency", "serving")
+SCRIPTS = (
+    "start",
+    "reads",
+    "searching",
+    "stats",
+    "importing",
+    "mail",
+    "deleting",
+    "threads",
+    "concurrency",
+    "serving",
+)
 
 
 def main() -> None:

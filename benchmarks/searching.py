@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from itertools import accumulate
 
 from common import Figures, Row, best, chatter, empty_store, fill, raw_connection
 
 from messaging.models import Message
+from messaging.threads import MessageRow
 
 NUMBER = 1_000_000
 PEOPLE = 1000
@@ -29,6 +32,14 @@ def messages() -> Iterator[Row]:
         yield row._replace(content=" ".join(words))
 
 
+def found(word: str) -> list[MessageRow]:
+    return Message.objects.search(word)[:PAGE].rows()
+
+
+def found_bare(raw: sqlite3.Connection, word: str) -> list[tuple[int]]:
+    return raw.execute(QUERY, [f'"{word}"']).fetchall()
+
+
 def main() -> None:
     """Measure and print."""
     figures = Figures()
@@ -39,11 +50,7 @@ def main() -> None:
             count = raw.execute(
                 "SELECT COUNT(*) FROM messaging_search WHERE messaging_search MATCH ?", [word]
             ).fetchone()[0]
-            ours, bare = best(
-                RUNS,
-                lambda word=word: Message.objects.search(word)[:PAGE].rows(),
-                lambda word=word: raw.execute(QUERY, [f'"{word}"']).fetchall(),
-            )
+            ours, bare = best(RUNS, partial(found, word), partial(found_bare, raw, word))
             figures.ratio(f"search of a word in {count:,} of {NUMBER:,} / FTS5", ours, bare, 2)
     figures.end()
 

@@ -13,6 +13,7 @@ from messaging.threads import MessageRow, Node
 if TYPE_CHECKING:
     from messaging.managers import InboxRow, NotificationRow, VersionRow
     from messaging.search.words import Span
+    from messaging.statistics import ReplyTimes, Statistics
 
 # The characters that can steer a terminal or hide text: control (C0, DEL, C1), bidi,
 # invisible and line-separating ones, and tags. Joiners stay: emoji and several scripts
@@ -92,6 +93,33 @@ def version(row: VersionRow) -> dict[str, Any]:
     }
 
 
+def statistics(found: Statistics) -> dict[str, Any]:
+    """Statistics of a user's messages, or of everybody's."""
+    messages, longest = found.messages, found.longest_thread
+    return {
+        "user": found.user,
+        "messages": messages.number,
+        "sent": messages.sent,
+        "received": messages.received,
+        "unread": messages.unread,
+        "edited": messages.edited,
+        "first": utc(messages.first) if messages.first else None,
+        "last": utc(messages.last) if messages.last else None,
+        "people": found.people,
+        "busiest": [person._asdict() for person in found.busiest],
+        "threads": found.threads,
+        "longest_thread": longest._asdict() if longest else None,
+        "zone": str(found.zone),
+        "hours": list(found.hours),
+        "period": found.period,
+        "periods": [
+            {"start": busy.start.isoformat(), "messages": busy.messages} for busy in found.periods
+        ],
+        "replying": _reply_times(found.replying),
+        "waiting": _reply_times(found.waiting) if found.waiting else None,
+    }
+
+
 def thread(*roots: Node) -> Iterator[str]:
     """The JSON of a thread in pieces, each message with its `replies` nested in it.
 
@@ -116,6 +144,14 @@ def _nested(root: Node) -> Iterator[str]:
         yield dumps(message(node.message))[:-1] + ', "replies": ['
         previous = depth
     yield "]}" * (previous + 1)
+
+
+def _reply_times(times: ReplyTimes) -> dict[str, Any]:
+    seconds = {
+        name: None if time is None else time.total_seconds()
+        for name, time in (("median", times.median), ("ninetieth", times.ninetieth))
+    }
+    return {"replies": times.replies, **seconds, "misdated": times.misdated}
 
 
 def _escape(match: re.Match[str]) -> str:

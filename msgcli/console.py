@@ -111,6 +111,15 @@ def width() -> int:
     return out().width
 
 
+def can_show(text: str) -> bool:
+    """Whether stdout's encoding has these characters."""
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def show_json(value: Any) -> None:
     """Write one JSON value on stdout."""
     from messaging.plain import dumps

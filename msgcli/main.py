@@ -24,6 +24,7 @@ COMMANDS = {
     "inbox": "reading",
     "unread": "reading",
     "search": "search",
+    "stats": "statistics",
     "mark-read": "marking",
     "mark-unread": "marking",
     "notifications": "marking",

@@ -21,6 +21,7 @@ READS = [
     "history {id}",
     "notifications bob",
     "users",
+    "stats bob",
     "export",
     "check",
 ]

@@ -28,6 +28,8 @@ EXAMPLES = [
     "conversation alice bob --json",
     "inbox alice --json",
     "unread alice --json",
+    "stats --json",
+    "stats alice --json",
     "mark-read 1 --json",
     "mark-unread 1 --json",
     "notifications bob --json",

@@ -153,7 +153,7 @@ def test_a_thread_fits_the_terminal_and_is_whole(run: Run, on_terminal: Run) -> 
 
 @pytest.mark.usefixtures("hi")
 def test_a_pipe_gets_no_escape_sequence(run: Run) -> None:
-    for words in ("thread 1", "unread bob", "check", "--help"):
+    for words in ("thread 1", "unread bob", "stats", "check", "--help"):
         result = run(*words.split(), env={"TERM": "xterm-256color"})
         assert "\x1b" not in result.stdout + result.stderr
 
@@ -176,7 +176,7 @@ def is_colour(codes: str) -> bool:
 def test_colours_are_for_a_terminal_that_wants_them(
     run: Run, on_terminal: Run, options: list[str], env: dict[str, str], coloured: bool
 ) -> None:
-    for words in ("thread 1", "unread bob"):
+    for words in ("thread 1", "unread bob", "stats"):
         shown = on_terminal(*options, *words.split(), env=env).stdout
         assert any(map(is_colour, STYLE.findall(shown))) == coloured, shown
 

@@ -173,6 +173,9 @@ def test_the_command_line_works_on_the_host_from_its_folder(project: Project) ->
     project.msgcli("reply", str(message["id"]), "bob@example.com", "hello")
     names = [user["name"] for user in json.loads(project.msgcli("users", "--json"))]
     assert names == ["alice@example.com", "bob@example.com"]
+    for words in ([], ["alice@example.com"]):
+        (busiest, *_) = json.loads(project.msgcli("stats", *words, "--json"))["busiest"]
+        assert busiest["name"].endswith("@example.com")
     project.msgcli("delete-user", "alice@example.com", "--yes")
     assert [user["name"] for user in json.loads(project.msgcli("users", "--json"))] == names[1:]
 

@@ -9,7 +9,7 @@ import typer
 from msgcli import bootstrap, console
 from msgcli.completion import user_names
 from msgcli.listing import newest, show_list, tally
-from msgcli.options import Everybody, Json, Limit, Since, Until, With, my_name
+from msgcli.options import SHOWN, Everybody, Json, Since, Until, With, my_name
 from msgcli.selection import messages_of
 
 app = typer.Typer()
@@ -32,7 +32,16 @@ def search(
     other: With = None,
     since: Since = None,
     until: Until = None,
-    limit: Limit = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            "-n",
+            min=1,
+            metavar="N",
+            help=f"Show the best N ({SHOWN} on a terminal, else all).",
+        ),
+    ] = None,
     everybody: Everybody = False,
     json: Json = False,
 ) -> None:
