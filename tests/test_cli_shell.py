@@ -28,7 +28,7 @@ EXAMPLES = [
     "conversation alice bob --json",
     "inbox alice --json",
     "unread alice --json",
-    "search hi --json",
+    "search one --json",
     "stats --json",
     "stats alice --json",
     "mark-read 1 --json",

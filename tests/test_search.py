@@ -8,7 +8,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
+from django.db.backends.dummy.base import DatabaseWrapper
+from django.test import override_settings
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -293,6 +295,26 @@ def test_a_database_with_full_text_search_has_no_warning() -> None:
     assert checks.full_text_search(["default"]) == []
     assert checks.full_text_search(None) == []
     assert index.can_search(connection)
+
+
+class ElsewhereRouter:
+    """Messages are in a database of which Django knows nothing."""
+
+    def db_for_read(self, model: type, **hints: object) -> str:
+        return "elsewhere"
+
+
+def test_a_database_without_full_text_search_is_warned_of() -> None:
+    connections["elsewhere"] = DatabaseWrapper({"ENGINE": "django.db.backends.dummy"}, "elsewhere")
+    try:
+        with override_settings(DATABASE_ROUTERS=[ElsewhereRouter()]):
+            [warning] = checks.full_text_search(["elsewhere"])
+            assert checks.full_text_search(["default"]) == []
+    finally:
+        del connections["elsewhere"]
+    assert warning.id == "messaging.W001"
+    assert str(warning.msg).startswith("Messages are searched without an index:")
+    assert warning.hint == "Use PostgreSQL, or a Python whose SQLite is built with FTS5."
 
 
 @sqlite

@@ -32,16 +32,16 @@ def search(messages: MessageQuerySet, typed: str) -> MessageQuerySet:
 
 
 def _by_fts5(messages: MessageQuerySet, wanted: Sequence[Term]) -> MessageQuerySet:
-    # By rank alone, which FTS5 sorts by itself: with more to sort by, SQLite would sort rows.
-    rank = RawSQL(f"{index.TABLE}.rank", ())  # noqa: S611
-    return messages.extra(  # type: ignore[return-value]  # noqa: S610
+    return messages.order_by().extra(  # type: ignore[return-value]  # noqa: S610
         tables=[index.TABLE],
         where=[
             f"{index.TABLE}.rowid = messaging_message.id",
             f"{index.TABLE} MATCH %s",
         ],
         params=[index.match(wanted)],
-    ).order_by(rank)
+        # By rank alone, which FTS5 sorts by itself: with more to sort by, SQLite would sort rows.
+        order_by=[f"{index.TABLE}.rank"],
+    )
 
 
 def _by_tsvector(messages: MessageQuerySet, wanted: Sequence[Term]) -> MessageQuerySet:
