@@ -186,6 +186,29 @@ def test_nobody_is_added_to_a_host_by_sending(project: Project) -> None:
     assert "Traceback" not in said
 
 
+def test_mail_finds_the_people_of_a_host_by_their_addresses(project: Project) -> None:
+    mail = "From: {}\nTo: {}\nMessage-ID: <{}@x>\nIn-Reply-To: <1@x>\n\nlunch\n"
+    (project.folder / "mail").mkdir()
+    people = ("Fred <fred@example.com>", "Gina <gina@example.com>")
+    (project.folder / "mail" / "1.eml").write_text(mail.format(*people, 1))
+    (project.folder / "mail" / "2.eml").write_text(mail.format(*reversed(people), 2))
+    project.msgcli("add-user", "fred@example.com")
+    report = json.loads(project.msgcli("import", "mail", "--json"))
+    assert (report["added"], report["skipped"][0]["reason"]) == (
+        0,
+        "its sender or receiver is not a user here.",
+    )
+    report = json.loads(project.msgcli("import", "mail", "--create", "--json"))
+    assert (report["added"], report["users_added"]) == (2, 1)
+    found = json.loads(project.msgcli("search", "lunch", "--user", "gina@example.com", "--json"))
+    assert {(one["sender"], one["receiver"]) for one in found} == {
+        ("fred@example.com", "gina@example.com"),
+        ("gina@example.com", "fred@example.com"),
+    }
+    for name in ("fred@example.com", "gina@example.com"):
+        project.msgcli("delete-user", name, "--yes")
+
+
 def test_what_the_host_protects_is_not_deleted_and_nothing_else_is_either(
     project: Project,
 ) -> None:
@@ -225,7 +248,7 @@ message = Message.objects.send(one, other, "hello from dave")
 browser = Client(headers={"host": "localhost"})
 browser.force_login(other)
 for path in ("", "with/dave@example.com/", f"thread/{message.pk}/", "unread/", "notifications/",
-             f"message/{message.pk}/history/", "account/", "openapi.json"):
+             f"message/{message.pk}/history/", "search/?q=hello", "account/", "openapi.json"):
     print(browser.get("/messages/" + path).status_code, "hello from dave" in browser.get(
         "/messages/" + path).content.decode(), path.split("/")[0])
 """

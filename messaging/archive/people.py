@@ -78,7 +78,10 @@ def _by_email(addresses: Iterable[str]) -> dict[str, Any]:
 
 def _names_for(person: Person) -> Iterator[str]:
     """Names that a new user may have, the best first, without end."""
-    candidates = [_cleaned(text) for text in (person.name, person.address)]
+    named = (person.name, person.address)
+    if email_field() == get_user_model().USERNAME_FIELD:  # users are called by their address
+        named = (person.address, person.name)
+    candidates = map(_cleaned, named)
     names = [name for name in candidates if name] or [UNKNOWN.name]
     yield from names
     for number in count(2):

@@ -25,7 +25,9 @@ TRIGGERS = {
     f"{TABLE}_insert": f"AFTER INSERT ON messaging_message BEGIN {ADD}; END",
     f"{TABLE}_delete": f"AFTER DELETE ON messaging_message BEGIN {REMOVE}; END",
     f"{TABLE}_update": (
-        f"AFTER UPDATE OF id, content ON messaging_message BEGIN {REMOVE}; {ADD}; END"
+        "AFTER UPDATE OF id, content ON messaging_message"
+        " WHEN old.id <> new.id OR old.content <> new.content"  # a save() writes all columns
+        f" BEGIN {REMOVE}; {ADD}; END"
     ),
 }
 FTS5 = f"""
