@@ -179,7 +179,7 @@ def test_an_answer_from_a_mail_program_joins_its_thread(invoke: Run, tmp_path: P
 
 
 def test_ctrl_c_keeps_what_was_added_and_a_second_run_goes_on(tmp_path: Path) -> None:
-    number = 20_000
+    number = 8_000
     mbox = tmp_path / "many.mbox"
     with mbox.open("wb") as file:
         for n in range(number):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from messaging.statistics import Busy, Messages, Person, ReplyTimes, Statistics, Thread
-from msgcli.render_statistics import ASCII, BLOCKS, Marks, bar, lasting, plot, report, room
+from msgcli.render.statistics import ASCII, BLOCKS, Marks, bar, lasting, plot, report, room
 from tests.test_render import drawn
 
 MONDAY = datetime(2026, 1, 5, 12, 30, tzinfo=timezone.utc)

@@ -62,7 +62,7 @@ def stats(
     from messaging import plain
     from messaging.accounts import find_user
     from messaging.statistics import statistics
-    from msgcli import render_statistics
+    from msgcli.render import statistics as shown
 
     name = None if everybody else user or my_name()
     person = find_user(name) if name else None
@@ -70,16 +70,12 @@ def stats(
     found = statistics(
         person,
         zone=zone or named_zone(settings.TIME_ZONE),
-        most=render_statistics.room(screen),
+        most=shown.room(screen),
     )
     if json:
         console.show_json(plain.statistics(found))
     elif found.periods and found.busiest:  # others may have deleted them since they were counted
-        marks = (
-            render_statistics.BLOCKS
-            if console.can_show("".join(render_statistics.BLOCKS))
-            else render_statistics.ASCII
-        )
-        console.show(*render_statistics.report(found, marks, screen))
+        marks = shown.BLOCKS if console.can_show("".join(shown.BLOCKS)) else shown.ASCII
+        console.show(*shown.report(found, marks, screen))
     else:
         console.remark(f"No messages for {found.user} yet." if person else "No messages yet.")

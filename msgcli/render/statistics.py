@@ -10,7 +10,8 @@ from rich.text import Text
 
 from messaging.periods import in_zone
 from messaging.plain import one_line
-from msgcli.render import Column, count, plain_table, table
+from msgcli.render.lists import Column, plain_table, table
+from msgcli.render.words import count
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

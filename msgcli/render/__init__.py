@@ -1,0 +1,63 @@
+"""From finished rows to what a person sees. Knows Rich, and no database."""
+
+from msgcli.render.lists import (
+    BEFORE_MATCH,
+    FOUND_COLUMNS,
+    INBOX_COLUMNS,
+    MESSAGE_COLUMNS,
+    NOTIFICATION_COLUMNS,
+    TOKEN_COLUMNS,
+    USER_COLUMNS,
+    Column,
+    found_cells,
+    inbox_cells,
+    message_cells,
+    notification_cells,
+    plain_table,
+    table,
+    token_cells,
+    user_cells,
+)
+from msgcli.render.messages import (
+    Entry,
+    done,
+    entries,
+    header,
+    history,
+    thread_summary,
+    thread_tree,
+)
+from msgcli.render.reports import imported, removal, removed, store
+from msgcli.render.words import ago, count
+
+__all__ = [
+    "BEFORE_MATCH",
+    "FOUND_COLUMNS",
+    "INBOX_COLUMNS",
+    "MESSAGE_COLUMNS",
+    "NOTIFICATION_COLUMNS",
+    "TOKEN_COLUMNS",
+    "USER_COLUMNS",
+    "Column",
+    "Entry",
+    "ago",
+    "count",
+    "done",
+    "entries",
+    "found_cells",
+    "header",
+    "history",
+    "imported",
+    "inbox_cells",
+    "message_cells",
+    "notification_cells",
+    "plain_table",
+    "removal",
+    "removed",
+    "store",
+    "table",
+    "thread_summary",
+    "thread_tree",
+    "token_cells",
+    "user_cells",
+]
