@@ -195,14 +195,24 @@ def _names(found: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _create_file() -> None:
-    """Make the file before SQLite does, so that from the beginning only its owner can read it."""
+    """Make the file before SQLite does, so that from the beginning only its owner can read it.
+
+    Only one process opens it while it is empty: two that turn a file to write-ahead logging at
+    the same moment refuse each other at once, however long they were told to wait.
+    https://www.sqlite.org/c3ref/busy_handler.html (why a busy handler is not always called)
+    """
+    from django.db import connection
+
     path = store_path()
     with _creating(path):
-        if path.exists():
+        if path.exists() and path.stat().st_size:
             return
         if not os.environ.get("MSGCLI_DATABASE_URL"):  # a folder that was named has to be there
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    with _only_one():
+        with _creating(path):
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection.ensure_connection()  # whose first statement gives the file its header
 
 
 @contextmanager

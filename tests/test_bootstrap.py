@@ -1,6 +1,7 @@
 """Which settings are chosen: its own, or a host project's that was asked for; never another's."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -187,3 +188,31 @@ def test_without_a_word_the_store_is_in_the_users_data_folder(run: Run, tmp_path
 def test_a_folder_may_begin_with_a_tilde(run: Run, tmp_path: Path) -> None:
     run("users", env={"HOME": str(tmp_path), "MSGCLI_DATA_DIR": "~" + os.sep + "mine"})
     assert (tmp_path / "mine" / "msgcli.sqlite3").is_file()
+
+
+def test_many_that_find_no_store_at_the_same_moment_all_get_one(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """SQLite refuses two that turn a new file to write-ahead logging at once, without waiting."""
+    code = """
+import os, sys, time
+from msgcli import bootstrap
+bootstrap.setup_django()
+from django.db import connection
+for number in range(50):
+    connection.settings_dict["NAME"] = os.path.join(sys.argv[1], f"{number}.sqlite3")
+    start, children = time.monotonic() + 0.01, []
+    for _ in range(4):
+        children.append(os.fork())
+        if not children[-1]:
+            while time.monotonic() < start:
+                pass
+            bootstrap.pending_migrations()
+            connection.close()
+            os._exit(0)
+    if any([os.waitpid(child, 0)[1] for child in children]):
+        sys.exit(f"One of them failed in round {number}.")
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
