@@ -30,11 +30,11 @@ def newest(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def postgres(session: nox.Session) -> None:
-    """The tests of the app on a real PostgreSQL."""
-    session.install("-e", ".[test]", "psycopg[binary]")
+    """The tests of the app on a real PostgreSQL, with a real Redis as the cache."""
+    session.install("-e", ".[test]")
     # The command line and its server are tested on the store that they make, which is SQLite's.
     others = [f"--ignore-glob=tests/test_{name}*" for name in ("cli_", "serve", "browser")]
-    session.run(".ci/with-postgres", "pytest", *others, *session.posargs, external=True)
+    session.run("python", "-m", "tests.databases", "pytest", *others, *session.posargs)
 
 
 @nox.session

@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from django.db import connection
 from typer.testing import CliRunner
 
 from msgcli import bootstrap
+from tests import databases
 
 # What of the environment of the tests a process may see.
 PASSED_ON = ("PATH", "HOME", "LANG", "SYSTEMROOT", "COVERAGE_PROCESS_START")
@@ -120,3 +122,26 @@ def invoke(db: None, monkeypatch: pytest.MonkeyPatch) -> Run:
         return Result(result.stdout, result.stderr, result.exit_code)
 
     return invoke_command
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[databases.Postgres]:
+    """A PostgreSQL server that the tests of this process share."""
+    with has_server(), databases.postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[str]:
+    """The URL of a Redis or Valkey server that the tests of this process share."""
+    with has_server(), databases.redis() as url:
+        yield url
+
+
+@contextmanager
+def has_server() -> Iterator[None]:
+    """Skip what needs a server where there is none; in CI that is a failure."""
+    try:
+        yield
+    except databases.NoServer as error:
+        pytest.fail(str(error)) if os.environ.get("CI") else pytest.skip(str(error))

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from settings import *  # noqa: F403
-from settings import DATABASES, INSTALLED_APPS
+from settings import CACHES, DATABASES, INSTALLED_APPS
 
 SECRET_KEY = "for tests only"
 INSTALLED_APPS = [
@@ -41,3 +41,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {
         "NAME": str(Path(gettempdir(), f"msgcli-test-{os.getpid()}.sqlite3"))
     }
+if CACHES["default"]["LOCATION"].startswith("redis"):
+    # A part of the server for each process of the tests, which empty it.
+    number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    CACHES["default"]["LOCATION"] = CACHES["default"]["LOCATION"].rpartition("/")[0] + f"/{number}"
