@@ -457,7 +457,16 @@ def tab_to(page: Page, wanted: Locator) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/with/erin/", "/thread/{deep}/", "/unread/", "/notifications/", "/account/"]
+    "path",
+    [
+        "/",
+        "/with/erin/",
+        "/thread/{deep}/",
+        "/unread/",
+        "/notifications/",
+        "/search/?q=number",
+        "/account/",
+    ],
 )
 def test_a_phone_shows_pages_without_scrolling_sideways(
     site: Site, open_as: OpenAs, path: str
@@ -540,6 +549,7 @@ PAGES = {
     "history": f"/message/{EDITED}/history/",
     "edit": f"/message/{EDITED}/edit/",
     "delete": f"/message/{EDITED}/delete/",
+    "search": "/search/?q=boat",
     "account": "/account/",
 }
 
