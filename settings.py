@@ -1,4 +1,4 @@
-"""The Django settings of msgcli on its own: one SQLite file, unless the environment says otherwise.
+"""The Django settings of msgcli on its own: one SQLite file, unless it is told otherwise.
 
 MSGCLI_DATABASE_URL  another database: postgres://user:password@host/name, or sqlite:///path,
                      perhaps with ?timeout=5 (seconds to wait for another writer, else 20)
@@ -8,14 +8,16 @@ MSGCLI_MAX_LENGTH    the longest text of a message, in characters
 MSGCLI_SECRET_KEY    the key that signs what browsers hold (default: a file in the data folder)
 MSGCLI_ALLOWED_HOSTS more names that the server goes by, parted by commas
 
-In an installed msgcli this file is the module `msgcli.settings`.
+The same may be said in config.toml, see msgcli.config. In an installed msgcli this file is the
+module `msgcli.settings`.
 """
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_data_path
+from msgcli import config
 
 # How long a server's threads keep a connection, in seconds: twice as many requests a second as
 # when each opens its own, and short enough for a file that was put in place of another.
@@ -55,20 +57,41 @@ SCHEMES = ("postgres", "postgresql", "sqlite")
 def database(url: str | None) -> dict[str, Any]:
     """The database that `url` names, or the file in the user's data folder."""
     if not url:
-        return embedded_database(str(data_folder() / "msgcli.sqlite3"))
+        return embedded_database(str(config.data_folder() / config.DATABASE_FILE))
     scheme = url.partition("://")[0]
     if "://" not in url or scheme not in SCHEMES:
         raise ValueError("MSGCLI_DATABASE_URL has to begin with postgres:// or sqlite:///.")
     import dj_database_url  # only when used: most runs of the command line do without
 
-    config: dict[str, Any] = {**dj_database_url.parse(url)}
-    if config["ENGINE"] == "django.db.backends.sqlite3":
-        options = config.get("OPTIONS") or {}
+    found: dict[str, Any] = {**dj_database_url.parse(url)}
+    options = found.get("OPTIONS") or {}
+    if found["ENGINE"] == "django.db.backends.sqlite3":
         if not isinstance(options.get("timeout", 0), int | float):
             raise ValueError("The timeout in MSGCLI_DATABASE_URL has to be a number of seconds.")
-        return embedded_database(str(config["NAME"]), options)
-    pooled = "pool" in config.get("OPTIONS", {})  # a pool keeps its own
-    return {**config, "CONN_MAX_AGE": 0 if pooled else KEPT, "CONN_HEALTH_CHECKS": not pooled}
+        return embedded_database(str(found["NAME"]), options)
+    needs("psycopg", "MSGCLI_DATABASE_URL", "postgres")
+    return server_database(found, options)
+
+
+def server_database(found: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a PostgreSQL database, whose server may vanish and come back.
+
+    What the URL says of libpq's parameters counts before these.
+    https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+    """
+    pooled = "pool" in options  # a pool keeps its own connections
+    return {
+        **found,
+        "CONN_MAX_AGE": 0 if pooled else KEPT,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "application_name": "msgcli",
+            "connect_timeout": 5,  # seconds
+            "keepalives_idle": 30,  # seconds
+            "tcp_user_timeout": 10_000,  # ms; after that a host that says nothing is gone
+            **options,
+        },
+    }
 
 
 def cache(url: str | None) -> dict[str, Any]:
@@ -77,26 +100,24 @@ def cache(url: str | None) -> dict[str, Any]:
     if scheme in {"redis", "rediss", "valkey", "valkeys"}:
         # redis-py knows Valkey, which speaks the same protocol, by Redis's name only.
         scheme = scheme.replace("valkeys", "rediss").replace("valkey", "redis")
-        return {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": f"{scheme}://{rest}",
-        }
+        needs("redis", "MSGCLI_CACHE_URL", "redis")
+        return {"BACKEND": "msgcli.web.cache.PatientRedisCache", "LOCATION": f"{scheme}://{rest}"}
     if scheme == "locmem":
         return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": rest}
     raise ValueError("MSGCLI_CACHE_URL has to begin with redis://, rediss:// or valkey://.")
+
+
+def needs(module: str, variable: str, extra: str) -> None:
+    """Raise ValueError where the driver of a server is not installed."""
+    if find_spec(module) is None:
+        raise ValueError(f"{variable} needs the extra '{extra}': pip install 'msgcli[{extra}]'")
 
 
 def max_length(text: str | None) -> int:
     """The longest text of a message, in characters."""
     if not (text or "1").isdecimal() or int(text or 1) < 1:
         raise ValueError(f"MSGCLI_MAX_LENGTH has to be a whole number from 1, not {text}.")
-    return int(text or 100_000)
-
-
-def data_folder() -> Path:
-    """Where the SQLite file and the secret key are."""
-    folder = os.environ.get("MSGCLI_DATA_DIR") or user_data_path("msgcli", appauthor=False)
-    return Path(folder).expanduser()
+    return int(text or config.MAX_LENGTH)
 
 
 def names(variable: str) -> list[str]:
@@ -116,8 +137,9 @@ def secret_key(given: str | None, file: Path) -> str:
         return ""
 
 
-DATABASES = {"default": database(os.environ.get("MSGCLI_DATABASE_URL"))}
-CACHES = {"default": cache(os.environ.get("MSGCLI_CACHE_URL"))}
+config.load()
+DATABASES = {"default": database(config.secret("MSGCLI_DATABASE_URL"))}
+CACHES = {"default": cache(config.secret("MSGCLI_CACHE_URL"))}
 MESSAGING_MAX_LENGTH = max_length(os.environ.get("MSGCLI_MAX_LENGTH"))
 
 INSTALLED_APPS = [
@@ -142,8 +164,8 @@ USE_I18N = False
 
 # What `msgcli serve` and `msgcli.wsgi` add.
 
-SECRET_KEY_FILE = data_folder() / "secret_key"
-SECRET_KEY = secret_key(os.environ.get("MSGCLI_SECRET_KEY"), SECRET_KEY_FILE)
+SECRET_KEY_FILE = config.data_folder() / config.KEY_FILE
+SECRET_KEY = secret_key(config.secret("MSGCLI_SECRET_KEY"), SECRET_KEY_FILE)
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *names("MSGCLI_ALLOWED_HOSTS")]
 ROOT_URLCONF = "msgcli.web.urls"
 MIDDLEWARE = [

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
+from msgcli import config
 from msgcli.console import remark
 from msgcli.errors import StoreNotReady
 
@@ -207,7 +208,7 @@ def _create_file() -> None:
     with _creating(path):
         if path.exists() and path.stat().st_size:
             return
-        if not os.environ.get("MSGCLI_DATABASE_URL"):  # a folder that was named has to be there
+        if not config.secret("MSGCLI_DATABASE_URL"):  # a folder that was named has to be there
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _only_one():
         with _creating(path):

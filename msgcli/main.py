@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info, get_group_from_info
 
-from msgcli import bootstrap, console, errors
+from msgcli import bootstrap, config, console, errors
 
 # Modules are imported when one of their commands is asked for, or all of them for --help.
 COMMANDS = {
@@ -40,6 +41,7 @@ COMMANDS = {
     "export": "transfer",
     "migrate": "store",
     "check": "store",
+    "config": "store",
     "schema": "shell",
     "shell-completion": "shell",
 }
@@ -137,5 +139,7 @@ def root(
     ] = False,
 ) -> None:
     """Direct messages that you own: in one file, or in your own database."""
+    config.load()
+    settings = settings or os.environ.get("MSGCLI_SETTINGS", "")
     bootstrap.options = bootstrap.Options(settings=settings, debug=debug)
     console.configure(no_color=no_color, pager=not no_pager)

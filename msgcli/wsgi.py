@@ -9,6 +9,15 @@ from msgcli import bootstrap
 if TYPE_CHECKING:
     from django.core.handlers.wsgi import WSGIHandler
 
+# Of each process: https://www.psycopg.org/psycopg3/docs/api/pool.html
+POOL = {
+    "min_size": 1,
+    "max_size": 20,
+    "timeout": 2,  # seconds to wait for a connection, after which the answer is 503
+    "max_idle": 60,  # seconds
+    "reconnect_timeout": 1,  # seconds; then the next request tries anew, with no growing pause
+}
+
 
 def _application() -> WSGIHandler:
     """The application, its store made ready as it is for every command.
@@ -32,16 +41,20 @@ def _application() -> WSGIHandler:
 
 
 def _keep_little() -> None:
-    """Let each connection keep 2 MB of an SQLite store: each of many threads has one of its own.
+    """Let the many threads of a server hold less than one command may.
 
-    The 32 MB of a command are for imports and deletions, and would add up.
+    Of an SQLite store each has a connection of its own, which keeps 2 MB of it: the 32 MB of a
+    command are for imports and deletions. A PostgreSQL server's connections they share.
     """
     from django.db import connection, connections
 
+    connection.close()
+    kept = connections.settings[connection.alias]
     if connection.vendor == "sqlite":
-        options = connections.settings[connection.alias]["OPTIONS"]
-        options["init_command"] += "; PRAGMA cache_size = -2000"
-        connection.close()
+        kept["OPTIONS"]["init_command"] += "; PRAGMA cache_size = -2000"
+    elif connection.vendor == "postgresql":
+        kept["CONN_MAX_AGE"] = 0  # after each request back to the pool
+        kept["OPTIONS"].setdefault("pool", POOL)
 
 
 application = _application()

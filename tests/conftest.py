@@ -45,6 +45,7 @@ def environment_for(store: Path) -> dict[str, str]:
     return {
         **passed_on,
         "MSGCLI_DATA_DIR": str(store),
+        "XDG_CONFIG_HOME": str(store.with_name("config")),
         # Django leaves open a connection whose first statement failed, which Python 3.13 says.
         "PYTHONWARNINGS": "error,ignore:unclosed database:ResourceWarning",
         "PYTHONUTF8": "1",

@@ -48,6 +48,7 @@ EXAMPLES = [
     "export --output {folder}/all.jsonl --json",
     "migrate --json",
     "check --fix --json",
+    "config --json",
 ]
 
 LINE = (

@@ -1,12 +1,13 @@
-"""The store itself: migrate and check."""
+"""The store itself: migrate, check and config."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from msgcli import bootstrap, console
+from msgcli import bootstrap, config, console
 from msgcli.errors import NOT_READY
 from msgcli.options import Json
 
@@ -43,3 +44,21 @@ def check(
             console.out().print(line, soft_wrap=True)  # a path must stay one to be copied
     if state.findings:
         raise typer.Exit(NOT_READY)
+
+
+@app.command("config")
+def show_config(json: Json = False) -> None:
+    """Say which settings are in force and where each comes from; passwords are hidden.
+
+    They come from a variable of the environment, as MSGCLI_USER for user, else from the file,
+    else from what msgcli does by itself.
+    """
+    file, settings = config.path(), config.in_force()
+    if json:
+        found = [asdict(setting) for setting in settings]
+        console.show_json({"file": str(file), "exists": file.exists(), "settings": found})
+        return
+    from msgcli import render
+
+    for line in render.config(file, settings):
+        console.out().print(line, soft_wrap=True)

@@ -27,7 +27,7 @@ from msgcli.render.messages import (
     thread_summary,
     thread_tree,
 )
-from msgcli.render.reports import imported, removal, removed, store
+from msgcli.render.reports import config, imported, removal, removed, store
 from msgcli.render.words import ago, count
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "Column",
     "Entry",
     "ago",
+    "config",
     "count",
     "done",
     "entries",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from msgcli.render.words import count
 if TYPE_CHECKING:
     from messaging.accounts import Removal
     from messaging.archive import Report
+    from msgcli.config import Setting
     from msgcli.store import State
 
 NAMED = 4  # of the people whose conversations go
@@ -88,6 +89,16 @@ def store(state: State) -> Iterator[Text]:
         yield Text(show_unsafe(line), style="red")
     if not state.findings:
         yield Text("Everything is fine.", style="green")
+
+
+def config(file: Path, settings: Sequence[Setting]) -> Iterator[Text]:
+    """The settings in force, each with where it comes from; values are whole, to be copied."""
+    there = "" if file.exists() else " (not there)"
+    yield Text(f"{'file':<15}{'':<13}{show_unsafe(_from_home(str(file)))}{there}")
+    for setting in settings:
+        value = "not set" if setting.value is None else show_unsafe(_from_home(setting.value))
+        style = "dim" if setting.source == "default" else ""
+        yield Text(f"{setting.name:<15}{setting.source:<13}{value}", style=style)
 
 
 def _from_home(location: str) -> str:

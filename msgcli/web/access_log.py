@@ -56,6 +56,11 @@ def configure() -> None:
     got_request_exception.connect(_log_exception, dispatch_uid="msgcli.web.access_log")
 
 
+def report(message: str) -> None:
+    """Log something that went wrong."""
+    _write({"level": "error", "message": message})
+
+
 def _described(request: HttpRequest, response: HttpResponse, ms: float) -> dict[str, Any]:
     described = {
         "address": request.META["REMOTE_ADDR"],
@@ -75,7 +80,7 @@ def _log_exception(sender: Any, **_: Any) -> None:
         message = f"The database does not answer: {error}"
     else:
         message = traceback.format_exc().rstrip()
-    _write({"level": "error", "message": message})
+    report(message)
 
 
 def _write(fields: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from msgcli import config
 from msgcli.errors import StoreNotReady
 
 
@@ -15,7 +16,7 @@ def ensure_key() -> None:
     """Have settings.SECRET_KEY be there. Raises StoreNotReady for a key that is not safe."""
     from django.conf import settings
 
-    if not os.environ.get("MSGCLI_SECRET_KEY"):
+    if not config.secret("MSGCLI_SECRET_KEY"):
         settings.SECRET_KEY = stored(settings.SECRET_KEY_FILE)
 
 
