@@ -58,7 +58,7 @@ def inspect() -> State:
         copy = "msgcli export --all --output copy.jsonl, then import it into a new store"
         state.findings.append(Finding(damage, copy))
     for fault in health.faults():
-        state.findings.append(Finding(f"{fault.number:,} {fault.problem}", MENDS_ITSELF))
+        state.findings.append(Finding(f"{fault.problem}: {fault.number:,}", MENDS_ITSELF))
     return state
 
 

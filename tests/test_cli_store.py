@@ -176,12 +176,12 @@ def lose_trigger() -> None:
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
-        (disagree, "1 messages whose notification disagrees"),
-        (circle, "1 replies in a circle"),
-        (misplace, "1 messages in the wrong thread"),
-        (lose_conversation, "2 conversations out of step"),
-        (lose_trigger, "1 search index out of step"),
-        (hide_edit, "1 edits not marked"),
+        (disagree, "messages whose notification disagrees: 1"),
+        (circle, "replies in a circle: 1"),
+        (misplace, "messages in the wrong thread: 1"),
+        (lose_conversation, "conversations out of step: 2"),
+        (lose_trigger, "search index out of step: 1"),
+        (hide_edit, "edits not marked: 1"),
     ],
 )
 def test_check_finds_what_disagrees_and_fix_puts_it_right(
@@ -200,7 +200,7 @@ def test_check_finds_what_disagrees_and_fix_puts_it_right(
 
 def test_every_check_of_health_is_among_these() -> None:
     parameters = test_check_finds_what_disagrees_and_fix_puts_it_right.pytestmark[0].args[1]
-    told = {problem.split(" ", 1)[1] for _, problem in parameters}
+    told = {problem.split(":")[0] for _, problem in parameters}
     assert told == {check.problem for check in health.CHECKS}
 
 
