@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import environment_for
+from tests.resident import Resident, resident
 from tests.servers import Server, running
 
 LONG_WORD = "Donaudampfschifffahrtsgesellschaft" * 12
@@ -44,13 +43,13 @@ class Site:
     """A running server, and the command line on its store."""
 
     server: Server
-    environment: dict[str, str]
+    commands: Resident
     deep: list[int]  # the ids of a chain of replies between dave and erin
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def run(self, *words: str, input: str = "") -> str:
         """What a command prints."""
-        return run(self.environment, *words, input=input)
+        return self.commands.run(*words, input=input)
 
     def send(self, sender: str, receiver: str, text: str) -> int:
         """The id of a message sent by the command line, whatever is in it."""
@@ -74,24 +73,12 @@ def site(folder: Path) -> Iterator[Site]:
     """A server on a new store in this folder, with the messages of SAMPLE and a deep thread."""
     environment = environment_for(folder / "store")
     lines = [*_sample(), *_deep(first=len(SAMPLE) + 1)]
-    run(environment, "import", "-", input="".join(f"{json.dumps(line)}\n" for line in lines))
+    archive = "".join(f"{json.dumps(line)}\n" for line in lines)
     deep = list(range(len(SAMPLE) + 1, len(lines) + 1))
-    with running(environment, "--workers", "1") as server:
-        yield Site(server, environment, deep)
-
-
-def run(environment: dict[str, str], *words: str, input: str) -> str:
-    """What `msgcli` prints, which has to succeed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "msgcli", *words],
-        input=input,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    with resident(environment) as commands:
+        commands.run("import", "-", input=archive)
+        with running(environment, "--workers", "1") as server:
+            yield Site(server, commands, deep)
 
 
 def _sample() -> Iterator[dict[str, Any]]:
