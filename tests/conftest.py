@@ -86,9 +86,21 @@ def store_with_hi(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def hi(store_with_hi: Path, tmp_path: Path) -> Path:
+def hi(made: None, store_with_hi: Path, tmp_path: Path) -> Path:
     """The file of a store in which alice has sent a message to bob."""
-    return Path(shutil.copytree(store_with_hi, tmp_path / "store"), "msgcli.sqlite3")
+    store = shutil.copytree(store_with_hi, tmp_path / "store", dirs_exist_ok=True)
+    return Path(store, "msgcli.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_store(tmp_path_factory.mktemp("empty"), "users")
+
+
+@pytest.fixture
+def made(empty_store: Path, tmp_path: Path) -> None:
+    """A store that is there already, with nobody in it: a command then begins at once."""
+    shutil.copytree(empty_store, tmp_path / "store")
 
 
 @pytest.fixture
