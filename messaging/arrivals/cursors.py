@@ -103,12 +103,14 @@ class BySnapshot:
         self._last = self._now()
 
     def new(self, messages: MessageQuerySet) -> list[int]:
-        (last, last_id), now = self._last, self._now()
-        ids: list[int] = []
-        if now[0] != last:
-            new = messages.extra(where=[NEW], params=[last, last_id, now[0], last, last_id])  # noqa: S610
-            arrived = RawSQL("messaging_message.arrived", ())  # noqa: S611
-            ids = list(new.order_by(arrived, "pk").values_list("pk", flat=True))
+        now = self._now()
+        if now == self._last:
+            return []
+        last, newest = self._last
+        params = [last, newest, now[0], last, newest]
+        new = messages.extra(where=[NEW], params=params)  # noqa: S610
+        arrived = RawSQL("messaging_message.arrived", ())  # noqa: S611
+        ids = list(new.order_by(arrived, "pk").values_list("pk", flat=True))
         self._last = now
         return ids
 
