@@ -5,13 +5,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import OperationalError, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 import settings
 from messaging.arrivals import Arrivals, schema, watch, watching
@@ -60,7 +61,7 @@ def add_people(using: str) -> None:
 
 def execute(using: str, sql: str, *params: Any) -> list[Any]:
     with connections[using].cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(sql, params or None)
         return cursor.fetchall() if cursor.description else []
 
 
@@ -152,7 +153,7 @@ def test_a_burst_is_taken_in_pieces_and_in_order(using: str) -> None:
     sent = send_many(using, 2 * SIZE + 1)
     pieces = [[row.content for row in arrivals.take()] for _ in range(4)]
     assert [len(piece) for piece in pieces] == [SIZE, SIZE, 1, 0]
-    assert sum(pieces, []) == sent
+    assert list(chain.from_iterable(pieces)) == sent
 
 
 def test_a_user_gets_what_is_sent_to_them(using: str) -> None:
@@ -219,22 +220,17 @@ def test_a_message_under_a_savepoint_arrives_with_its_transaction(elsewhere: str
     assert taken(arrivals) == ["one", "two"]
 
 
-def test_a_number_of_a_transaction_that_a_crash_gives_again(
-    elsewhere: str, postgres: Postgres
-) -> None:
-    with other_transaction(elsewhere) as other:
-        other.execute("SELECT pg_current_xact_id()")
-        number = other.fetchone()
-        other.execute("ROLLBACK; BEGIN")
+def test_a_number_that_was_given_before(elsewhere: str) -> None:
+    # As a crash makes PostgreSQL do with that of a transaction that left no trace.
+    ((number,),) = execute(elsewhere, "SELECT pg_current_xact_id()")
     arrivals = Arrivals(using=elsewhere)
-    connections[elsewhere].close()
-    postgres.stop("immediate")
-    postgres.start()
-    send(elsewhere, "after the crash")
-    (again,) = execute(elsewhere, "SELECT arrived FROM messaging_message")
-    assert again <= number
+    with transaction.atomic(using=elsewhere):
+        again = send(elsewhere, "after the crash")
+        sql = "UPDATE messaging_message SET arrived = %s::text::xid8 WHERE id = %s"
+        execute(elsewhere, sql, number, again.pk)
     assert taken(arrivals) == ["after the crash"]
-    assert taken(arrivals) == []
+    send(elsewhere, "another")
+    assert taken(arrivals) == ["another"]
 
 
 def test_a_dump_of_a_server_that_had_come_further(elsewhere: str) -> None:
@@ -246,18 +242,15 @@ def test_a_dump_of_a_server_that_had_come_further(elsewhere: str) -> None:
 
 
 def test_every_look_reads_an_index(elsewhere: str) -> None:
-    execute(elsewhere, f"{INSERT}", "x")
-    execute(elsewhere, "INSERT INTO messaging_message (sender_id, receiver_id, content, timestamp, edited, read) SELECT sender_id, receiver_id, content, timestamp, edited, read FROM messaging_message, generate_series(1, 5000)")
+    send_many(elsewhere, 5000)
     execute(elsewhere, "ANALYZE messaging_message")
     arrivals = Arrivals(using=elsewhere)
     send(elsewhere, "one")
-    from django.test.utils import CaptureQueriesContext
-
     with CaptureQueriesContext(connections[elsewhere]) as asked:
         assert taken(arrivals) == ["one"]
     for query in asked.captured_queries:
-        plan = "\n".join(line for (line,) in execute(elsewhere, "EXPLAIN " + query["sql"].replace("%", "%%")))
-        assert "Seq Scan" not in plan.replace("Seq Scan on auth_user", ""), plan
+        plan = "\n".join(line for (line,) in execute(elsewhere, f"EXPLAIN {query['sql']}"))
+        assert "Seq Scan on messaging_message" not in plan
 
 
 def test_the_table_is_not_written_anew_by_the_migration(elsewhere: str) -> None:
@@ -273,9 +266,7 @@ def test_the_table_is_not_written_anew_by_the_migration(elsewhere: str) -> None:
     assert taken(arrivals) == ["new"]
 
 
-def test_watching_is_woken_by_the_commit(
-    elsewhere: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_watching_is_woken_by_the_commit(elsewhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "AT_LEAST_EVERY", 60)
     committed: list[float] = []
 
@@ -305,23 +296,6 @@ def test_a_notification_that_is_lost_costs_no_message(using: str) -> None:
     arriving.close()
     if using == ELSEWHERE:
         execute(using, schema.CREATE[-1])
-
-
-def test_a_server_that_is_restarted_in_a_burst(elsewhere: str, postgres: Postgres) -> None:
-    lost: list[str] = []
-    arrivals = Arrivals(using=elsewhere)
-    arriving = watch(arrivals, lambda: lost.append("lost"))
-    sent = send_many(elsewhere, 10)
-    assert soon(arriving, 5) == sent[:5]
-    postgres.stop("immediate")
-    starting = threading.Timer(0.5, postgres.start)
-    starting.start()
-    assert soon(arriving, 5) == sent[5:]
-    starter = in_another_thread(lambda: (starting.join(), send(elsewhere, "after")))
-    assert soon(arriving) == ["after"]
-    starter.join()
-    assert lost == ["lost"]
-    arriving.close()
 
 
 def test_a_file_that_can_not_be_read_is_an_error() -> None:

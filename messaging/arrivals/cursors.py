@@ -109,7 +109,7 @@ class BySnapshot:
         last, newest = self._last
         params = [last, newest, now[0], last, newest]
         new = messages.extra(where=[NEW], params=params)  # noqa: S610
-        arrived = RawSQL("messaging_message.arrived", ())  # noqa: S611
+        arrived = RawSQL("messaging_message.arrived", ())
         ids = list(new.order_by(arrived, "pk").values_list("pk", flat=True))
         self._last = now
         return ids

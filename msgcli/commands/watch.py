@@ -34,7 +34,7 @@ def watch(
         typer.Option(
             parser=program,
             metavar="CMD",
-            help="Run this for each message, which it gets as JSON on stdin. It is no shell's line.",
+            help="Run this for each message, which is JSON on its stdin.",
         ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Wait for one message, and end.")] = False,
