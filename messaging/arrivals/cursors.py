@@ -95,8 +95,8 @@ class BySnapshot:
     """
 
     def __init__(self, using: str) -> None:
-        self._connection = connections[using]
-        with self._connection.cursor() as cursor:
+        self._using = using
+        with connections[using].cursor() as cursor:
             cursor.execute(f"SELECT EXISTS (SELECT {FROM_ELSEWHERE})")
             if cursor.fetchone()[0]:
                 cursor.execute(FORGET)
@@ -115,7 +115,7 @@ class BySnapshot:
         return ids
 
     def _now(self) -> tuple[str, int]:
-        with self._connection.cursor() as cursor:
+        with connections[self._using].cursor() as cursor:
             cursor.execute(NOW)
             snapshot, newest = cursor.fetchone()
         return snapshot, newest

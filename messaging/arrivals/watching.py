@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from time import sleep
@@ -28,7 +28,7 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 
 
-def watch(arrivals: Arrivals, on_lost: Callable[[], None]) -> Iterator[MessageRow]:
+def watch(arrivals: Arrivals, on_lost: Callable[[], None]) -> Generator[MessageRow]:
     """Yield the messages as they arrive, for ever.
 
     When a database server can't be reached any more, `on_lost` is called once and the server
