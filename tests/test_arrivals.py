@@ -15,7 +15,7 @@ from django.db import OperationalError, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 import settings
-from messaging.arrivals import Arrivals, schema, watch, watching
+from messaging.arrivals import Arrivals, schema, state, watch, watching
 from messaging.batches import SIZE
 from messaging.models import Message
 from messaging.threads import MessageRow
@@ -311,3 +311,18 @@ def test_a_file_that_can_not_be_read_is_an_error() -> None:
     with pytest.raises(OperationalError, match="no such table"):
         next(arriving)
     execute("default", "ALTER TABLE gone RENAME TO messaging_message")
+
+
+def test_the_state_of_a_person_changes_with_their_messages_and_no_others() -> None:
+    add_people("default")
+    bob = User.objects.get(username="bob")
+    seen = [state(bob)]
+    send("default", "to carol", "carol")
+    assert state(bob) == seen[-1]
+    for _ in range(3):
+        send("default", "to bob", "bob")
+        seen.append(state(bob))
+    Message.objects.filter(receiver=bob).first().delete()  # type: ignore[union-attr]
+    seen.append(state(bob))
+    assert len(set(seen)) == len(seen) == 5
+    assert state(bob) == seen[-1]
