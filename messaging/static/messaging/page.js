@@ -66,6 +66,7 @@ async function ask() {
   if (document.hidden) return;
   const headers = { Accept: "application/json" };
   const response = await fetch(live.dataset.live, { headers, cache: "no-store" });
+  if (response.status === 401) location.reload(); // logged out
   const now = response.ok ? (await response.json()).state : null;
   if (now === state && Date.now() - looked < AT_LEAST_EVERY) return;
   await look();
@@ -77,7 +78,6 @@ async function look() {
   const headers = { Accept: "text/html" };
   if (etag) headers["If-None-Match"] = etag;
   const response = await fetch(location.href.split("#")[0], { headers, cache: "no-store" });
-  if (response.redirected) location.reload(); // logged out
   if (!response.ok) return; // 304: nothing new; anything else: try again later
   etag = response.headers.get("ETag");
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
