@@ -24,6 +24,9 @@ from tests.databases import Postgres
 ELSEWHERE = "elsewhere"
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
+ON_SQLITE = pytest.mark.skipif(
+    connections["default"].vendor != "sqlite", reason="it is about SQLite's files"
+)
 PEOPLE = ("alice", "bob", "carol")
 
 
@@ -184,6 +187,7 @@ def test_what_is_rolled_back_does_not_arrive(using: str) -> None:
     assert taken(arrivals) == ["but this"]
 
 
+@ON_SQLITE
 def test_ids_that_come_again_after_an_older_copy_was_restored() -> None:
     add_people("default")
     for content in ("one", "two", "three"):
@@ -305,6 +309,7 @@ def test_a_notification_that_is_lost_costs_no_message(using: str) -> None:
         execute(using, schema.CREATE[-1])
 
 
+@ON_SQLITE
 def test_a_file_that_can_not_be_read_is_an_error() -> None:
     arriving = watch(Arrivals(), connection_lost)
     execute("default", "ALTER TABLE messaging_message RENAME TO gone")

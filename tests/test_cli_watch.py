@@ -61,11 +61,14 @@ def watching(
         text=True,
         **options,
     ) as process:
+        patience = threading.Timer(60, process.kill)  # then it has no further line
+        patience.start()
         try:
             assert process.stderr is not None
             assert process.stderr.readline() == WATCHING.format(whom)
             yield Watcher(process)
         finally:
+            patience.cancel()
             process.kill()
 
 
