@@ -41,11 +41,23 @@ class Watcher:
         assert self.process.stdout is not None
         return self.process.stdout.readline()
 
+    def remark(self) -> str:
+        """The next line it says on stderr."""
+        assert self.process.stderr is not None
+        return self.process.stderr.readline()
+
     def stop(self) -> tuple[str, str, int]:
-        """Press Ctrl-C; returns what it still printed, what it said, and its exit code."""
+        """Press Ctrl-C, and see it end."""
         self.process.send_signal(signal.SIGINT)
-        printed, said = self.process.communicate(timeout=30)
-        return printed, said, self.process.returncode
+        return self.end()
+
+    def end(self) -> tuple[str, str, int]:
+        """What it still prints and says until its end, and its exit code."""
+        # Not by `communicate`, which does not know of what was read ahead with a line.
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        printed, said = self.process.stdout.read(), self.process.stderr.read()
+        return printed, said, self.process.wait(30)
 
 
 @contextmanager
@@ -64,9 +76,9 @@ def watching(
         patience = threading.Timer(60, process.kill)  # then it has no further line
         patience.start()
         try:
-            assert process.stderr is not None
-            assert process.stderr.readline() == WATCHING.format(whom)
-            yield Watcher(process)
+            watcher = Watcher(process)
+            assert watcher.remark() == WATCHING.format(whom)
+            yield watcher
         finally:
             patience.cancel()
             process.kill()
@@ -132,8 +144,8 @@ def test_whose_messages(
 def test_once_ends_after_one(hi: Path, environment: dict[str, str]) -> None:
     with watching(environment, "--once") as watcher:
         put(hi, "one")
-        printed, said = watcher.process.communicate(timeout=30)
-    assert (printed.count("\n"), said, watcher.process.returncode) == (1, "", errors.DONE)
+        printed, said, code = watcher.end()
+    assert (printed.count("\n"), said, code) == (1, "", errors.DONE)
     assert printed.endswith("\tone\n")
 
 
@@ -153,10 +165,10 @@ def test_a_program_gets_each_message(hi: Path, environment: dict[str, str], tmp_
     command = shlex.join([sys.executable, str(script), "two words", "; exit 1", "$HOME"])
     with watching(environment, "--once", "--json", "--notify", command) as watcher:
         put(hi, "`id`")
-        printed, said = watcher.process.communicate(timeout=30)
+        printed, said, code = watcher.end()
     assert json.loads(printed)["content"] == "`id`"
     assert said == "`id` ['two words', '; exit 1', '$HOME']\n"
-    assert watcher.process.returncode == errors.DONE
+    assert code == errors.DONE
 
 
 def test_a_program_that_fails_stops_nothing(
@@ -168,17 +180,13 @@ def test_a_program_that_fails_stops_nothing(
     with watching(environment, "--notify", str(script)) as watcher:
         put(hi, "one")
         assert watcher.line().endswith("\tone\n")
-        time.sleep(0.3)
+        assert watcher.remark() == f"The command {script} ended with code 3, for message 2.\n"
         script.unlink()
         put(hi, "two")
         assert watcher.line().endswith("\ttwo\n")
-        time.sleep(0.3)
-        _, said, code = watcher.stop()
-    assert said.splitlines() == [
-        f"The command {script} ended with code 3, for message 2.",
-        f"The command {script} can't be started: No such file or directory, for message 3.",
-    ]
-    assert code == errors.INTERRUPTED
+        trouble = "can't be started: No such file or directory, for message 3."
+        assert watcher.remark() == f"The command {script} {trouble}\n"
+        assert watcher.stop() == ("", "", errors.INTERRUPTED)
 
 
 @pytest.mark.parametrize(
