@@ -16,6 +16,7 @@ SCRIPTS = (
     "deleting",
     "threads",
     "concurrency",
+    "watching",
     "serving",
 )
 

@@ -431,6 +431,31 @@ def test_an_edit_and_a_deletion_elsewhere_show_too(site: Site, pair: Pair, open_
     expect(page.get_by_text("second", exact=True)).to_have_count(0)
 
 
+def test_a_page_is_fetched_again_only_when_something_came(
+    site: Site, pair: Pair, open_as: OpenAs
+) -> None:
+    site.send(*pair, "hello")
+    page = open_as(pair[1], f"/with/{pair[0]}/")
+    with page.expect_response(f"**/with/{pair[0]}/"):  # what came while it was loaded
+        pass
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    page.wait_for_timeout(2500)
+    assert asked[:2] == ["/arrivals/"] * 2 == sorted(set(asked)) * 2
+    site.send(*pair, "again")
+    expect(page.get_by_text("again")).to_be_visible(timeout=LIVE)
+
+
+def test_a_page_of_somebody_who_was_logged_out_asks_to_log_in(
+    site: Site, pair: Pair, open_as: OpenAs, expected: list[str]
+) -> None:
+    site.send(*pair, "hello")
+    page = open_as(pair[1], f"/with/{pair[0]}/")
+    site.run("logout", pair[1])
+    expect(page.get_by_role("button", name="Log in")).to_be_visible(timeout=LIVE)
+    expected.append(failed(401))
+
+
 # However one reads.
 
 
