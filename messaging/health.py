@@ -45,9 +45,9 @@ def damage(using: str) -> list[str]:
     return found + ([f"{len(orphans)} rows refer to rows that are gone"] if orphans else [])
 
 
-def faults() -> list[Fault]:
-    """Every check that fails."""
-    using = router.db_for_write(Message)
+def faults(using: str | None = None) -> list[Fault]:
+    """Every check that fails, of the database of this name if it is not the usual one."""
+    using = using or router.db_for_write(Message)
     counted = (Fault(check.problem, check.count(using)) for check in CHECKS)
     return [fault for fault in counted if fault.number]
 

@@ -20,6 +20,8 @@ from msgcli.errors import StoreNotReady
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
 OWN_SETTINGS = "msgcli.settings"
 
 
@@ -148,12 +150,20 @@ def prepare_store() -> None:
 
 
 def pending_migrations() -> list[str]:
-    """The migrations to apply. Raises StoreNotReady for a schema newer than this program.
+    """The migrations to apply. Raises StoreNotReady for a schema newer than this program."""
+    from django.db import connection
+
+    if is_embedded():
+        _create_file()
+    return missing_migrations(connection)
+
+
+def missing_migrations(connection: BaseDatabaseWrapper) -> list[str]:
+    """The migrations that this database lacks. Raises StoreNotReady as `pending_migrations` does.
 
     Reads file names and one table, which takes a fiftieth of what Django's own loader does.
     """
     from django.apps import apps
-    from django.db import connection
     from django.db.utils import OperationalError, ProgrammingError
 
     known = {
@@ -161,8 +171,6 @@ def pending_migrations() -> list[str]:
         for app in apps.get_app_configs()
         for path in Path(app.path, "migrations").glob("[0-9]*.py")
     }
-    if is_embedded():
-        _create_file()
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT app, name FROM django_migrations")

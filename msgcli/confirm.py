@@ -10,7 +10,7 @@ from msgcli.errors import NotConfirmed
 def confirm(question: str) -> None:
     """Go on only after a yes. Raises NotConfirmed."""
     if _answer(f"{question} [y/N] ").lower() not in {"y", "yes"}:
-        raise NotConfirmed("Not confirmed, so nothing was deleted.")
+        raise NotConfirmed("Not confirmed, so nothing was changed.")
 
 
 def confirm_by_name(question: str, name: str) -> None:

@@ -40,6 +40,8 @@ COMMANDS = {
     "token": "access",
     "import": "transfer",
     "export": "transfer",
+    "backup": "backup",
+    "restore": "backup",
     "migrate": "store",
     "check": "store",
     "config": "store",

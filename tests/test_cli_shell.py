@@ -93,8 +93,17 @@ def test_schema_is_printed_and_is_a_schema(run: Run) -> None:
 
 def test_schema_describes_every_command_that_has_json_and_no_other() -> None:
     assert set(SCHEMA["commands"]) == with_json()
-    # `watch` shows what arrives while it runs: see test_cli_watch.
-    assert {name_of(words.split()) for words in EXAMPLES} == with_json() - {"watch"}
+    # `watch` shows what arrives while it runs: see test_cli_watch. For backups see below.
+    elsewhere = {"watch", "backup", "restore"}
+    assert {name_of(words.split()) for words in EXAMPLES} == with_json() - elsewhere
+
+
+def test_the_json_of_backups_is_as_the_schema_says(run: Run) -> None:
+    """As processes: the tests' database takes part in a transaction."""
+    run("send", "alice", "bob", "hi")
+    for words in ("backup copy.sqlite3", "restore copy.sqlite3 --yes"):
+        command = words.partition(" ")[0]
+        validator(command).validate(run(*words.split(), "--json").json)
 
 
 def test_every_command_that_shows_or_makes_something_has_json() -> None:

@@ -29,7 +29,7 @@ from msgcli.render.messages import (
     thread_summary,
     thread_tree,
 )
-from msgcli.render.reports import config, imported, removal, removed, store
+from msgcli.render.reports import backup, config, imported, removal, removed, store
 from msgcli.render.words import ago, count
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "ago",
     "arrival",
     "arrival_line",
+    "backup",
     "config",
     "count",
     "done",

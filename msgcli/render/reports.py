@@ -14,6 +14,7 @@ from msgcli.render.words import count
 if TYPE_CHECKING:
     from messaging.accounts import Removal
     from messaging.archive import Report
+    from msgcli.backup import Backup
     from msgcli.config import Setting
     from msgcli.store import State
 
@@ -89,6 +90,15 @@ def store(state: State) -> Iterator[Text]:
         yield Text(show_unsafe(line), style="red")
     if not state.findings:
         yield Text("Everything is fine.", style="green")
+
+
+def backup(made: Backup) -> str:
+    """What is in a backup."""
+    import humanize
+
+    within = f"{count(made.messages, 'message')}, {count(made.users, 'person', 'people')}"
+    verified = ", verified" if made.verified else ""
+    return f"{show_unsafe(made.file)}: {within}, {humanize.naturalsize(made.size)}{verified}"
 
 
 def config(file: Path, settings: Sequence[Setting]) -> Iterator[Text]:
