@@ -15,6 +15,7 @@ SCRIPTS = (
     "mail",
     "deleting",
     "threads",
+    "sending",
     "concurrency",
     "serving",
 )
