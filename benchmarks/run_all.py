@@ -17,6 +17,7 @@ SCRIPTS = (
     "threads",
     "sending",
     "concurrency",
+    "watching",
     "serving",
 )
 

@@ -148,6 +148,8 @@ def _responses(method: str, answered: str) -> dict[str, Any]:
 def _content(answered: str) -> dict[str, Any]:
     if answered == "archive":
         return {"application/jsonl": {"schema": TEXT}}
+    if answered == "arrivals":
+        return {JSON: {"schema": _ref(answered)}}
     if answered in LISTS:
         return {JSON: {"schema": {"type": "array", "items": _ref(LISTS[answered])}}, HTML: {}}
     return {JSON: {"schema": _ref("message" if answered == "sent" else answered)}, HTML: {}}

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.inbox, name="inbox"),
     path("with/<str:username>/", views.message_list, name="message_list"),
     path("thread/<int:message_id>/", views.message_thread, name="message_thread"),
+    path("arrivals/", views.arrivals, name="arrivals"),
     path("unread/", views.unread_messages, name="unread_messages"),
     path("search/", views.search, name="search"),
     path("send/", views.send, name="send"),

@@ -105,15 +105,24 @@ def _load_own_settings() -> None:
 
 def is_embedded() -> bool:
     """Whether the store is msgcli's own SQLite file, which it creates and updates by itself."""
-    from django.conf import settings
     from django.db import connection
 
-    return settings.SETTINGS_MODULE == OWN_SETTINGS and connection.vendor == "sqlite"
+    return _has_own_settings() and connection.vendor == "sqlite"
 
 
 def adds_users() -> bool:
-    """Whether sending to an unknown name may add a user: on one's own store, unless forbidden."""
-    return is_embedded() and os.environ.get("MSGCLI_STRICT_USERS", "") in {"", "0"}
+    """Whether sending to an unknown name may add a user.
+
+    On one's own store, unless forbidden; on a server's database only where that is allowed.
+    """
+    strict = os.environ.get("MSGCLI_STRICT_USERS", "")
+    return is_embedded() if not strict else strict == "0" and _has_own_settings()
+
+
+def _has_own_settings() -> bool:
+    from django.conf import settings
+
+    return bool(settings.SETTINGS_MODULE == OWN_SETTINGS)
 
 
 def store_path() -> Path:

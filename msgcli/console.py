@@ -146,6 +146,11 @@ def flush() -> None:
         discard()
 
 
+def push() -> None:
+    """Let what was written be read now. Raises BrokenPipeError when nobody reads any more."""
+    sys.stdout.flush()
+
+
 def discard() -> None:
     """Let what is still to be written go nowhere, without an error when the program ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

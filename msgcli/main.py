@@ -24,6 +24,7 @@ COMMANDS = {
     "conversation": "reading",
     "inbox": "reading",
     "unread": "reading",
+    "watch": "watch",
     "search": "search",
     "stats": "statistics",
     "mark-read": "marking",

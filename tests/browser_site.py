@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import environment_for
+from tests.conftest import environment_for, run_in
 from tests.servers import Server, running
 
 LONG_WORD = "Donaudampfschifffahrtsgesellschaft" * 12
@@ -50,7 +48,7 @@ class Site:
 
     def run(self, *words: str, input: str = "") -> str:
         """What a command prints."""
-        return run(self.environment, *words, input=input)
+        return run_in(self.environment, *words, input=input.encode()).stdout
 
     def send(self, sender: str, receiver: str, text: str) -> int:
         """The id of a message sent by the command line, whatever is in it."""
@@ -74,24 +72,15 @@ def site(folder: Path) -> Iterator[Site]:
     """A server on a new store in this folder, with the messages of SAMPLE and a deep thread."""
     environment = environment_for(folder / "store")
     lines = [*_sample(), *_deep(first=len(SAMPLE) + 1)]
-    run(environment, "import", "-", input="".join(f"{json.dumps(line)}\n" for line in lines))
+    run_in(
+        environment,
+        "import",
+        "-",
+        input=b"".join(b"%s\n" % json.dumps(line).encode() for line in lines),
+    )
     deep = list(range(len(SAMPLE) + 1, len(lines) + 1))
     with running(environment, "--workers", "1") as server:
         yield Site(server, environment, deep)
-
-
-def run(environment: dict[str, str], *words: str, input: str) -> str:
-    """What `msgcli` prints, which has to succeed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "msgcli", *words],
-        input=input,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def _sample() -> Iterator[dict[str, Any]]:

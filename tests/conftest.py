@@ -1,13 +1,13 @@
 """Running the command line: as a process with a store of its own, or inside the test's database."""
 
+import atexit
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from msgcli import bootstrap
 from tests import databases
+from tests.forks import Forks, run_anew
 
 # What of the environment of the tests a process may see.
 PASSED_ON = ("PATH", "HOME", "LANG", "SYSTEMROOT", "COVERAGE_PROCESS_START")
@@ -58,18 +59,24 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return environment_for(tmp_path / "store")
 
 
-def run_in(environment: dict[str, str], *words: str) -> Result:
+@cache
+def forks() -> Forks:
+    """What starts msgcli quickly, one for each process of the tests."""
+    started = Forks(environment_for(Path("/nowhere")))
+    atexit.register(started.close)
+    return started
+
+
+def run_in(environment: dict[str, str], *words: str, input: bytes = b"") -> Result:
     """Run msgcli as a process in this environment; it has to succeed."""
-    command = [sys.executable, "-m", "msgcli", *words]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return Result(done.stdout, done.stderr, done.returncode)
+    done = forks().run(words, environment, Path.cwd(), input)
+    assert done.returncode == 0, done.stderr.decode()
+    return Result(done.stdout.decode(), done.stderr.decode(), done.returncode)
 
 
 def made_store(folder: Path, *words: str, input: bytes = b"") -> Path:
     """The folder of a store that one command has made; to be copied, which is faster."""
-    command = [sys.executable, "-m", "msgcli", *words]
-    env = environment_for(folder / "store")
-    subprocess.run(command, input=input, env=env, capture_output=True, check=True)
+    run_in(environment_for(folder / "store"), *words, input=input)
     return folder / "store"
 
 
@@ -79,9 +86,21 @@ def store_with_hi(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def hi(store_with_hi: Path, tmp_path: Path) -> Path:
+def hi(made: None, store_with_hi: Path, tmp_path: Path) -> Path:
     """The file of a store in which alice has sent a message to bob."""
-    return Path(shutil.copytree(store_with_hi, tmp_path / "store"), "msgcli.sqlite3")
+    store = shutil.copytree(store_with_hi, tmp_path / "store", dirs_exist_ok=True)
+    return Path(store, "msgcli.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_store(tmp_path_factory.mktemp("empty"), "users")
+
+
+@pytest.fixture
+def made(empty_store: Path, tmp_path: Path) -> None:
+    """A store that is there already, with nobody in it: a command then begins at once."""
+    shutil.copytree(empty_store, tmp_path / "store")
 
 
 @pytest.fixture
@@ -91,15 +110,11 @@ def run(environment: dict[str, str], tmp_path: Path) -> Run:
     def run_command(
         *words: str | bytes, input: bytes = b"", env: dict[str, str] | None = None, **options: Any
     ) -> Result:
-        options.setdefault("cwd", tmp_path)
-        process = subprocess.run(
-            [sys.executable, "-m", "msgcli", *words],
-            input=input,
-            env={**environment, **(env or {})},
-            capture_output=True,
-            check=False,
-            **options,
-        )
+        where = {**environment, **(env or {})}
+        if options:
+            process = run_anew(words, where, options.pop("cwd", tmp_path), input, **options)
+        else:
+            process = forks().run(words, where, tmp_path, input)
         return Result(process.stdout.decode(), process.stderr.decode(), process.returncode)
 
     return run_command

@@ -41,6 +41,8 @@ messaging:message_thread
     GET                        login      404       200       200       200
 messaging:unread_messages
     GET                        login      200       200       200       200
+messaging:arrivals
+    GET                        login      200       200       200       200
 messaging:search
     GET                        login      200       200       200       200
 messaging:send

@@ -93,7 +93,8 @@ def test_schema_is_printed_and_is_a_schema(run: Run) -> None:
 
 def test_schema_describes_every_command_that_has_json_and_no_other() -> None:
     assert set(SCHEMA["commands"]) == with_json()
-    assert {name_of(words.split()) for words in EXAMPLES} == with_json()
+    # `watch` shows what arrives while it runs: see test_cli_watch.
+    assert {name_of(words.split()) for words in EXAMPLES} == with_json() - {"watch"}
 
 
 def test_every_command_that_shows_or_makes_something_has_json() -> None:

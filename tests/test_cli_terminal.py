@@ -18,6 +18,8 @@ from rich.cells import cell_len
 from msgcli import errors
 from tests.conftest import Result, Run, environment_for, made_store
 
+pytestmark = pytest.mark.usefixtures("made")
+
 Spawn = Callable[..., "pexpect.spawn[str]"]
 
 STYLE = re.compile(r"\x1b\[([\d;]*)m")
@@ -90,9 +92,9 @@ def store_with_sixty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sixty(store_with_sixty: Path, tmp_path: Path) -> None:
+def sixty(made: None, store_with_sixty: Path, tmp_path: Path) -> None:
     """A store with a thread of sixty messages."""
-    shutil.copytree(store_with_sixty, tmp_path / "store")
+    shutil.copytree(store_with_sixty, tmp_path / "store", dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="module")

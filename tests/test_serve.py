@@ -26,6 +26,7 @@ from tests.conftest import Run, environment_for
 from tests.servers import Server, behind_nginx, running
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux does")
+made = pytest.mark.usefixtures("made")
 ONE = ("--workers", "1")  # starts sooner
 HALF_A_HEAD = b"GET /login/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 HALF_A_BODY = b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\nhalf"
@@ -300,12 +301,14 @@ def test_a_key_that_is_too_short_is_refused(hi: Path, run: Run) -> None:
     assert result.code == 5
 
 
+@made
 def test_a_key_from_the_environment_needs_no_file(environment: dict[str, str]) -> None:
     with running({**environment, "MSGCLI_SECRET_KEY": "k" * 32}, *ONE) as server:
         assert server.ask("/login/").status == 200
     assert not Path(environment["MSGCLI_DATA_DIR"], "secret_key").exists()
 
 
+@made
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_stopping_answers_the_requests_in_flight(environment: dict[str, str], stop: int) -> None:
     with running(environment) as server:
@@ -331,6 +334,7 @@ def test_a_stopped_store_is_one_file(environment: dict[str, str]) -> None:
     assert names == {"msgcli.sqlite3", "msgcli.sqlite3.lock", "secret_key"}
 
 
+@made
 @linux
 def test_killed_it_leaves_no_process(environment: dict[str, str]) -> None:
     with running(environment) as server:
@@ -341,6 +345,7 @@ def test_killed_it_leaves_no_process(environment: dict[str, str]) -> None:
         assert gone(workers)
 
 
+@made
 @linux
 def test_a_worker_that_dies_is_replaced(environment: dict[str, str]) -> None:
     with running(environment, *ONE) as server:
@@ -355,6 +360,7 @@ def test_a_worker_that_dies_is_replaced(environment: dict[str, str]) -> None:
     raise AssertionError("No other worker answers.")
 
 
+@made
 def test_the_log_as_json(environment: dict[str, str]) -> None:
     with running(environment, *ONE, "--log-format", "json") as server:
         server.ask("/login/?next=/secret/")
@@ -403,6 +409,7 @@ def certificate(tmp_path: Path) -> list[str]:
     return ["--certfile", cert, "--keyfile", key]
 
 
+@made
 def test_tls(environment: dict[str, str], certificate: list[str]) -> None:
     with running(environment, "--host", "0.0.0.0", *ONE, *certificate) as server:
         assert server.url == f"https://0.0.0.0:{server.port}"
@@ -413,6 +420,7 @@ def test_tls(environment: dict[str, str], certificate: list[str]) -> None:
             assert "; Secure" in response.headers["Set-Cookie"]
 
 
+@made
 def test_open_shows_it_in_the_browser(environment: dict[str, str], tmp_path: Path) -> None:
     browser, shown = tmp_path / "browser", tmp_path / "shown"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {shown}\n')
@@ -426,12 +434,14 @@ def test_open_shows_it_in_the_browser(environment: dict[str, str], tmp_path: Pat
         assert shown.read_text() == server.link
 
 
+@made
 def test_without_a_browser(environment: dict[str, str]) -> None:
     nothing = {**environment, "BROWSER": "", "DISPLAY": "", "PATH": "/nowhere"}
     with running(nothing, *ONE, "--open") as server:
         assert last(server.logged, "browser") == "There is no browser here that could be opened."
 
 
+@made
 def test_a_change_of_the_code_is_loaded(environment: dict[str, str], tmp_path: Path) -> None:
     pytest.importorskip("watchfiles")
     for name in ("msgcli", "messaging"):
@@ -459,6 +469,7 @@ def test_starting_many_at_once_makes_one_store_and_key(environment: dict[str, st
         assert list(pool.map(login_page, range(3))) == [200, 200, 200]
 
 
+@made
 def test_under_a_server_of_ones_own(environment: dict[str, str]) -> None:
     code = """
 from wsgiref.simple_server import make_server
@@ -478,6 +489,7 @@ server.handle_request()
     assert Path(environment["MSGCLI_DATA_DIR"], "secret_key").exists()
 
 
+@made
 @linux  # where all of 127.0.0.0/8 is this machine
 def test_the_nginx_example(
     environment: dict[str, str], certificate: list[str], tmp_path: Path
@@ -507,6 +519,7 @@ def test_the_nginx_example(
         connection.close()
 
 
+@made
 @linux
 def test_ctrl_c_while_the_workers_begin_leaves_no_traceback(
     environment: dict[str, str], tmp_path: Path

@@ -6,6 +6,7 @@ Each person sees what they sent or received, and of a thread with others only th
 from messaging.views.account import account, delete_user, export
 from messaging.views.described import asset, openapi
 from messaging.views.reading import (
+    arrivals,
     history,
     inbox,
     message_list,
@@ -26,6 +27,7 @@ from messaging.views.writing import (
 
 __all__ = [
     "account",
+    "arrivals",
     "asset",
     "clear_notifications",
     "delete",

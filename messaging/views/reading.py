@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from messaging import accounts, plain, visible
 from messaging.answers import answer, endpoint, page, prefers_json, reader_of
+from messaging.arrivals import state
 from messaging.caching import cache_page_per_conversation
 from messaging.diffs import changes
 from messaging.exceptions import MessageNotFound
@@ -37,6 +38,15 @@ def inbox(request: HttpRequest) -> HttpResponse:
     unread = Message.unread.filter(receiver=reader).newest_first()[:MAX_ID].count()
     context = {"rows": rows, "unread": unread, "older": older and rows[-1].last_message.id}
     return _listed(request, "messaging/inbox.html", context, plain.inbox_row)
+
+
+@endpoint(GET="arrivals")
+def arrivals(request: HttpRequest) -> HttpResponse:
+    """A text that is another after every message to the reader, in JSON whatever is asked for.
+
+    Cheap, and asked for every second by each page that is looked at.
+    """
+    return JsonResponse({"state": state(reader_of(request))})
 
 
 @endpoint(GET="messages", query=OLDER)

@@ -20,6 +20,8 @@ from msgcli.render.lists import (
 )
 from msgcli.render.messages import (
     Entry,
+    arrival,
+    arrival_line,
     done,
     entries,
     header,
@@ -41,6 +43,8 @@ __all__ = [
     "Column",
     "Entry",
     "ago",
+    "arrival",
+    "arrival_line",
     "config",
     "count",
     "done",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -12,7 +13,7 @@ from rich.style import Style
 from rich.text import Text
 from rich.tree import Tree
 
-from messaging.plain import one_line, show_unsafe
+from messaging.plain import one_line, show_unsafe, utc
 from msgcli.render.words import ago, count
 
 if TYPE_CHECKING:
@@ -49,18 +50,22 @@ def done(row: MessageRow, what: str) -> Text:
 
 
 class Entry:
-    """A message as a person reads it: its header, and below it the text with a guide beside."""
+    """A message as a person reads it: its head, and below it the text with a guide beside.
 
-    def __init__(self, row: MessageRow, *marks: str, guide: str = "   ") -> None:
+    The head is a `header` with these marks, unless another is given.
+    """
+
+    def __init__(
+        self, row: MessageRow, *marks: str, guide: str = "   ", head: Text | None = None
+    ) -> None:
         self.row = row
-        self.marks = marks
+        self.head = header(row, *marks) if head is None else head
         self.guide = guide
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         newline = Segment("\n")
         guide = Segment(self.guide, Style(dim=True))
-        head = header(self.row, *self.marks)
-        for number, line in enumerate(_wrapped(head, console, options.max_width)):
+        for number, line in enumerate(_wrapped(self.head, console, options.max_width)):
             if number:
                 yield newline
             yield from line.render(console)
@@ -115,6 +120,23 @@ def entries(rows: Iterable[MessageRow]) -> Iterator[Entry]:
     for row in rows:
         marks = (f"in thread {row.root_id}",) if row.root_id is not None else ()
         yield Entry(row, *marks)
+
+
+def arrival(row: MessageRow) -> Entry:
+    """A message that comes in, with the time of day: how long ago would not stay true."""
+    moment = row.timestamp.astimezone()
+    is_today = moment.date() == datetime.now().astimezone().date()
+    head = Text.assemble((f"#{row.id} ", "cyan"), end="")
+    head.append(f"{one_line(row.sender)} → {one_line(row.receiver)}", style="bold")
+    thread = f" · in thread {row.root_id}" if row.root_id is not None else ""
+    head.append(f" · {moment:{'%H:%M:%S' if is_today else '%Y-%m-%d %H:%M:%S'}}{thread}", "dim")
+    return Entry(row, head=head)
+
+
+def arrival_line(row: MessageRow) -> str:
+    """The same for a pipe: id, time in UTC, both people and the text, with tabs between."""
+    people = (one_line(row.sender), one_line(row.receiver))
+    return "\t".join((str(row.id), utc(row.timestamp), *people, one_line(row.content)))
 
 
 def history(row: MessageRow, versions: Sequence[VersionRow]) -> Iterator[Text]:

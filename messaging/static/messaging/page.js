@@ -1,12 +1,15 @@
 // What a page does by itself while somebody looks at it; everything works without it too.
 "use strict";
 
-const EVERY = 3000; // milliseconds between two looks for news
+const EVERY = 1000; // milliseconds between two questions whether there is news
+const AT_LEAST_EVERY = 30000; // between two looks at the page, whatever was answered
 const TWO = "2-digit";
 const EXACT = { year: "numeric", month: TWO, day: TWO, hour: TWO, minute: TWO, second: TWO, timeZoneName: "short" };
 const live = document.querySelector("[data-live]");
 const announce = document.querySelector(".announce");
 let etag = null;
+let state = null;
+let looked = 0;
 
 // The server writes times in this zone from the next page on; this page is corrected here.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -59,12 +62,22 @@ function atEnd() {
   return innerHeight + scrollY >= document.documentElement.scrollHeight - 80;
 }
 
-async function look() {
+async function ask() {
   if (document.hidden) return;
+  const headers = { Accept: "application/json" };
+  const response = await fetch(live.dataset.live, { headers, cache: "no-store" });
+  if (response.status === 401) location.reload(); // logged out
+  const now = response.ok ? (await response.json()).state : null;
+  if (now === state && Date.now() - looked < AT_LEAST_EVERY) return;
+  await look();
+  state = now; // as it was before the look, so that the next question finds what came meanwhile
+  looked = Date.now();
+}
+
+async function look() {
   const headers = { Accept: "text/html" };
   if (etag) headers["If-None-Match"] = etag;
   const response = await fetch(location.href.split("#")[0], { headers, cache: "no-store" });
-  if (response.redirected) location.reload(); // logged out
   if (!response.ok) return; // 304: nothing new; anything else: try again later
   etag = response.headers.get("ETag");
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
@@ -96,6 +109,6 @@ openTarget();
 addEventListener("load", openTarget); // again, as going to the target took the focus away
 addEventListener("hashchange", openTarget);
 if (live) {
-  setInterval(() => look().catch(() => {}), EVERY); // offline: try again later
-  document.addEventListener("visibilitychange", () => look().catch(() => {}));
+  setInterval(() => ask().catch(() => {}), EVERY); // offline: try again later
+  document.addEventListener("visibilitychange", () => ask().catch(() => {}));
 }
