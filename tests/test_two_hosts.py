@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,7 @@ class Site:
 
     database: databases.Postgres
     hosts: list[hosts.Host]
+    environments: list[dict[str, str]]
     servers: list[Server]
     tokens: dict[str, str]
 
@@ -68,23 +70,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             name: run_in(home, "token", "create", name).stdout.strip() for name in ("alice", "bob")
         }
         machines = [network.host(), network.host()]
-        servers = [
-            stack.enter_context(
-                running(
-                    {
-                        **environment_for(Path(tmp_path_factory.mktemp(host.name))),
-                        "MSGCLI_DATABASE_URL": url.replace("127.0.0.1", network.address),
-                        "MSGCLI_CACHE_URL": cache.replace("127.0.0.1", network.address),
-                        "MSGCLI_SECRET_KEY": "the same on both hosts, as it has to be",
-                    },
-                    *("--host", host.address, "--allow-host", NAME, "--insecure"),
-                    *("--workers", "1"),
-                    within=host.within,
-                )
-            )
+        environments = [
+            {
+                **environment_for(tmp_path_factory.mktemp(host.name)),
+                "MSGCLI_DATABASE_URL": url.replace("127.0.0.1", network.address),
+                "MSGCLI_CACHE_URL": cache.replace("127.0.0.1", network.address),
+                "MSGCLI_SECRET_KEY": "the same on both hosts, as it has to be",
+            }
             for host in machines
         ]
-        yield Site(database, machines, servers, tokens)
+        options = ("--allow-host", NAME, "--insecure", "--workers", "1")
+        servers = [
+            stack.enter_context(
+                running(environment, "--host", host.address, *options, within=host.within)
+            )
+            for host, environment in zip(machines, environments, strict=True)
+        ]
+        yield Site(database, machines, environments, servers, tokens)
 
 
 def test_what_is_sent_on_one_host_is_on_the_next_page_of_the_other(site: Site) -> None:
@@ -93,6 +95,23 @@ def test_what_is_sent_on_one_host_is_on_the_next_page_of_the_other(site: Site) -
     for number, other in ((0, 1), (1, 0)):
         assert site.send(number, "alice", "bob", f"by+host+{number}").status == 201
         assert site.texts(other, "bob", "alice")[-1] == f"by host {number}"
+
+
+def test_what_is_sent_on_one_host_is_seen_by_who_watches_on_the_other(site: Site) -> None:
+    with subprocess.Popen(
+        [*site.hosts[1].within, sys.executable, "-m", "msgcli", "watch", "bob", "--once"],
+        env=site.environments[1],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as watcher:
+        assert watcher.stderr is not None
+        assert watcher.stderr.readline().startswith("Watching for messages to bob")
+        site.send(0, "alice", "bob", "watched")
+        begun = time.monotonic()
+        printed, _ = watcher.communicate(timeout=20)
+        assert time.monotonic() - begun < 1
+    assert printed.endswith("\talice\tbob\twatched\n")
 
 
 def test_an_outage_of_the_database_is_a_503_on_both_and_ends_by_itself(site: Site) -> None:
