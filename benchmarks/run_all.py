@@ -16,6 +16,7 @@ SCRIPTS = (
     "deleting",
     "threads",
     "sending",
+    "growing",
     "concurrency",
     "watching",
     "serving",
