@@ -35,7 +35,12 @@ def sends(number: int, ids: Iterator[int]) -> Callable[[], object]:
     """Send to anybody."""
     people = list(get_user_model().objects.order_by("pk"))
     chance = Random(number)
-    return lambda: Message.objects.send(*chance.sample(people, 2), "As long as what people say.")
+
+    def send() -> object:
+        sender, receiver = chance.sample(people, 2)
+        return Message.objects.send(sender, receiver, "As long as what people say.")
+
+    return send
 
 
 def reads(number: int, ids: Iterator[int]) -> Callable[[], object]:
