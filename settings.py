@@ -84,6 +84,8 @@ def server_database(found: dict[str, Any], options: dict[str, Any]) -> dict[str,
         **found,
         "CONN_MAX_AGE": 0 if pooled else KEPT,
         "CONN_HEALTH_CHECKS": True,
+        # For pgbouncer in transaction mode, where a cursor is gone after its transaction.
+        "DISABLE_SERVER_SIDE_CURSORS": options.pop("disable_server_side_cursors", False),
         "OPTIONS": {
             "application_name": "msgcli",
             "connect_timeout": 5,  # seconds

@@ -15,6 +15,8 @@ SCRIPTS = (
     "mail",
     "deleting",
     "threads",
+    "sending",
+    "growing",
     "concurrency",
     "watching",
     "serving",

@@ -26,6 +26,7 @@ from django.db.models.functions import Coalesce, RowNumber
 from messaging.accounts import users
 from messaging.models import Message
 from messaging.periods import WEEK, fitting, in_zone
+from messaging.replicas import may_lag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -148,6 +149,7 @@ class _Microseconds(Func):
         )
 
 
+@may_lag()
 def statistics(
     user: AnyUser | None = None, *, zone: tzinfo = timezone.utc, most: int
 ) -> Statistics:

@@ -116,6 +116,28 @@ def postgres(listen: str = "127.0.0.1", **settings: str) -> Iterator[Postgres]:
 
 
 @contextmanager
+def replica(primary: Postgres) -> Iterator[Postgres]:
+    """A streaming copy of a server that is running, read-only, gone after the block.
+
+    Raises NoServer.
+    """
+    if not (primary.bin / "pg_basebackup").exists():
+        raise NoServer("There is no pg_basebackup on this machine.")
+    with _folder() as folder:
+        server = Postgres(primary.bin, folder, free_port())
+        source = ("-h", str(primary.folder), "-p", str(primary.port), "-U", SUPERUSER)
+        quick = ("--checkpoint=fast", "--no-sync", "--write-recovery-conf")
+        server.run("pg_basebackup", *source, "-D", str(folder / "data"), *quick)
+        with (folder / "data" / "postgresql.conf").open("a") as config:
+            config.write(f"port = {server.port}\nunix_socket_directories = '{folder}'\n")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop("immediate")
+
+
+@contextmanager
 def redis(listen: str = "127.0.0.1") -> Iterator[str]:
     """The URL of a Redis or Valkey server that keeps nothing, gone after the block.
 

@@ -11,10 +11,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -49,7 +50,8 @@ class Server:
 
     def ask(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
         """One request, on a connection of its own; a header's name has _ for -."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        host = urlsplit(self.url).hostname or ""
+        connection = http.client.HTTPConnection(host, self.port, timeout=20)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body or None, named)
@@ -66,17 +68,20 @@ class Server:
 
 @contextmanager
 def running(
-    environment: dict[str, str], *options: str, code: Path | None = None
+    environment: dict[str, str],
+    *options: str,
+    code: Path | None = None,
+    within: Sequence[str] = (),
 ) -> Iterator[Server]:
     """`msgcli serve` with these options, which answers already, until the block ends.
 
-    It runs the code in this folder, or that under test.
+    It runs the code in this folder, or that under test, perhaps by a command as `ip netns exec`.
     """
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
         with log.open("w") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "msgcli", "serve", "--port", "0", *options],
+                [*within, sys.executable, "-m", "msgcli", "serve", "--port", "0", *options],
                 env=environment,
                 cwd=code,
                 stdout=subprocess.PIPE,

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from messaging import plain, visible
 from messaging.answers import answer, endpoint, reader_of
 from messaging.models import Message
+from messaging.replicas import may_lag
 from messaging.search import words
 
 PAGE = 50  # messages
@@ -24,7 +25,8 @@ def search(request: HttpRequest) -> HttpResponse:
     """The reader's messages that have all the words of `?q=`, the best first, at most 50."""
     reader = reader_of(request)
     typed, skip = request.GET.get("q", ""), _skip(request)
-    found = Message.objects.of_user(reader).search(typed)[skip : skip + PAGE + 1].rows()
+    with may_lag():
+        found = Message.objects.of_user(reader).search(typed)[skip : skip + PAGE + 1].rows()
     rows = visible.messages(found[:PAGE], reader)
     wanted = words.terms(typed)
     results = [(row, words.spans(row.content, wanted)) for row in rows]
