@@ -24,7 +24,8 @@ def oldest(session: nox.Session) -> None:
 
 @nox.session(python="3.13")
 def newest(session: nox.Session) -> None:
-    """The newest Python and Django that are supported."""
+    """The newest Python and Django that are supported, with more of what hypothesis thinks of."""
+    session.env["MSGCLI_EXAMPLES"] = "40"
     suite(session, "6.1.*")
 
 
@@ -33,8 +34,9 @@ def postgres(session: nox.Session) -> None:
     """The tests of the app on a real PostgreSQL, with a real Redis as the cache."""
     session.install("-e", ".[test]")
     # The command line and its server are tested on the store that they make, which is SQLite's.
+    everything = ("-m", "servers or not servers")
     others = [f"--ignore-glob=tests/test_{name}*" for name in ("cli_", "serve", "browser")]
-    session.run("python", "-m", "tests.databases", "pytest", *others, *session.posargs)
+    session.run("python", "-m", "tests.databases", "pytest", *everything, *others, *session.posargs)
 
 
 @nox.session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,12 @@ from messaging.models import Message, Notification
 
 NAMES = ("alice", "bob", "carol", "dave", "erin")
 
-# For the tests in which each example uses the database; see `undone`.
-EXAMPLES = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# For the tests in which each example uses the database; see `undone`. CI tries out more of them.
+EXAMPLES = settings(
+    max_examples=int(os.environ.get("MSGCLI_EXAMPLES", "15")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 def people(*names: str) -> list[User]:

@@ -246,6 +246,12 @@ def all_rows() -> list[Any]:
     ]
 
 
+def wrote(queries: CaptureQueriesContext) -> bool:
+    """Whether anything but reading was asked of the database."""
+    harmless = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK")
+    return any(not query["sql"].startswith(harmless) for query in queries.captured_queries)
+
+
 def test_every_url_has_a_row_and_every_row_a_url() -> None:
     assert sorted(ROWS) == sorted(URLS)
     assert sorted(ROWS) == sorted(urls("msgcli.web.urls"))
@@ -261,11 +267,12 @@ def test_the_answers_are_those_of_the_table_and_a_refusal_is_nothing_but_that(
     not_theirs = WHO[who] in {"anonymous", "stranger"}
     for method, kind in product(METHODS, ACCEPT):
         asked = f"{method} {name} {kind} {who}"
-        with undone():
+        with undone(), CaptureQueriesContext(connection) as queries:
             answer = ask(client, name, method, kind, url)
             assert answer.status_code == expected(name, method, who, kind), asked
-            assert not is_refused(answer) or all_rows() == before, asked
-            assert not not_theirs or rows(pk=FAR) == message, asked
+            if wrote(queries):
+                assert not is_refused(answer) or all_rows() == before, asked
+                assert not not_theirs or rows(pk=FAR) == message, asked
         if is_refused(answer) or not_theirs:
             assert SECRET not in told(answer), asked
         if not_theirs:

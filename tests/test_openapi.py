@@ -34,7 +34,7 @@ from messaging.answers import JSON, endpoint, submitted
 from messaging.models import Message
 from messaging.openapi import description
 from tests.conftest import environment_for
-from tests.factories import people, plant_many
+from tests.factories import EXAMPLES, people, plant_many
 from tests.servers import running
 from tests.test_views import client
 from tests.test_views_writing import browser
@@ -334,9 +334,9 @@ def test_whatever_is_asked_the_server_answers_as_described(
 
             @given(case=found.ok().as_strategy(mode), aimed=st.booleans(), accept=KINDS)
             @settings(
-                max_examples=15,
+                EXAMPLES,
+                max_examples=EXAMPLES.max_examples // 2,
                 derandomize=True,
-                deadline=None,
                 suppress_health_check=list(HealthCheck),
             )
             def try_out(case: Any, aimed: bool, accept: str) -> None:

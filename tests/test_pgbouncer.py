@@ -23,6 +23,8 @@ from tests import databases
 from tests.conftest import Run, environment_for, has_server, run_in
 from tests.servers import running
 
+pytestmark = pytest.mark.servers
+
 CONFIG = """
 [databases]
 * = host=127.0.0.1 port={postgres} user={user}

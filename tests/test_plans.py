@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import environment_for, run_in
 from tests.databases import Postgres
+
+pytestmark = pytest.mark.servers
 
 EXPLAINED = """
 import json

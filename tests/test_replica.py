@@ -16,6 +16,8 @@ import pytest
 from tests.conftest import environment_for, has_server, run_in
 from tests.databases import Postgres, replica
 
+pytestmark = pytest.mark.servers
+
 SETTINGS = """
 import os
 from settings import *

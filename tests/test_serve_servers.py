@@ -15,6 +15,8 @@ from tests.conftest import Run, environment_for, has_server, run_in
 from tests.databases import Postgres, postgres, redis
 from tests.servers import Server, running
 
+pytestmark = pytest.mark.servers
+
 Template = tuple[str, str]
 
 

@@ -17,6 +17,8 @@ from tests import databases, hosts
 from tests.conftest import environment_for, has_server, run_in
 from tests.servers import Answer, Server, running
 
+pytestmark = pytest.mark.servers
+
 NAME = "chat.example"  # what the browser knows them both by
 
 

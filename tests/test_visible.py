@@ -68,7 +68,7 @@ FORESTS = st.integers(1, 7).flatmap(
 
 
 @given(FORESTS)
-@settings(EXAMPLES, max_examples=15)
+@settings(EXAMPLES, max_examples=EXAMPLES.max_examples // 2)
 def test_of_any_forest_everybody_sees_the_ids_of_their_own_messages_and_no_other(
     forest: tuple[list[int | None], list[tuple[int, int]], set[int]],
 ) -> None:
