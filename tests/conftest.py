@@ -23,11 +23,6 @@ from tests.forks import Forks, run_anew
 PASSED_ON = ("PATH", "HOME", "LANG", "SYSTEMROOT", "COVERAGE_PROCESS_START")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: while a test waits for a process, another goes on."""
-    return (os.cpu_count() or 1) + 1
-
-
 @dataclass(frozen=True)
 class Result:
     """What a command printed, and the code it ended with."""
