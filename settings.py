@@ -54,22 +54,25 @@ def embedded_database(path: str, options: dict[str, Any] | None = None) -> dict[
 SCHEMES = ("postgres", "postgresql", "sqlite")
 
 
-def database(url: str | None) -> dict[str, Any]:
-    """The database that `url` names, or the file in the user's data folder."""
+def database(url: str | None, told: str = "MSGCLI_DATABASE_URL") -> dict[str, Any]:
+    """The database that `url` names, or the file in the user's data folder.
+
+    Raises ValueError, with what told the URL, for one that can't be used.
+    """
     if not url:
         return embedded_database(str(config.data_folder() / config.DATABASE_FILE))
     scheme = url.partition("://")[0]
     if "://" not in url or scheme not in SCHEMES:
-        raise ValueError("MSGCLI_DATABASE_URL has to begin with postgres:// or sqlite:///.")
+        raise ValueError(f"{told} has to begin with postgres:// or sqlite:///.")
     import dj_database_url  # only when used: most runs of the command line do without
 
     found: dict[str, Any] = {**dj_database_url.parse(url)}
     options = found.get("OPTIONS") or {}
     if found["ENGINE"] == "django.db.backends.sqlite3":
         if not isinstance(options.get("timeout", 0), int | float):
-            raise ValueError("The timeout in MSGCLI_DATABASE_URL has to be a number of seconds.")
+            raise ValueError(f"The timeout in {told} has to be a number of seconds.")
         return embedded_database(str(found["NAME"]), options)
-    needs("psycopg", "MSGCLI_DATABASE_URL", "postgres")
+    needs("psycopg", told, "postgres")
     return server_database(found, options)
 
 

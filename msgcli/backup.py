@@ -13,13 +13,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgcli import bootstrap
+from msgcli.connections import connected
 from msgcli.errors import FileTrouble, UsageError
-
-if TYPE_CHECKING:
-    from django.db.backends.base.base import BaseDatabaseWrapper
 
 ALIAS = "backup"  # of the connection by which a file is looked over
 
@@ -154,7 +152,7 @@ def _look_over(path: Path, name: Path, *, thoroughly: bool) -> Backup:
     from messaging.accounts import users
     from messaging.models import Message
 
-    with _connected(path) as connection:
+    with connected(ALIAS, {"NAME": str(path), "OPTIONS": {}}) as connection:
         missing = bootstrap.missing_migrations(connection)
         if "messaging.0001_initial" in missing:
             raise FileTrouble(f"{name} is not a backup of a store.")
@@ -168,16 +166,3 @@ def _look_over(path: Path, name: Path, *, thoroughly: bool) -> Backup:
         messages = Message.objects.using(ALIAS).count()
         people = users().using(ALIAS).count()
     return Backup(str(name), path.stat().st_size, messages, people, thoroughly)
-
-
-@contextmanager
-def _connected(path: Path) -> Iterator[BaseDatabaseWrapper]:
-    from django.db import connections
-
-    usual = connections.settings["default"]
-    connections.settings[ALIAS] = {**usual, "NAME": str(path), "OPTIONS": {}}
-    try:
-        yield connections[ALIAS]
-    finally:
-        connections[ALIAS].close()
-        del connections[ALIAS], connections.settings[ALIAS]

@@ -109,7 +109,7 @@ def is_embedded() -> bool:
     """Whether the store is msgcli's own SQLite file, which it creates and updates by itself."""
     from django.db import connection
 
-    return _has_own_settings() and connection.vendor == "sqlite"
+    return has_own_settings() and connection.vendor == "sqlite"
 
 
 def adds_users() -> bool:
@@ -118,10 +118,11 @@ def adds_users() -> bool:
     On one's own store, unless forbidden; on a server's database only where that is allowed.
     """
     strict = os.environ.get("MSGCLI_STRICT_USERS", "")
-    return is_embedded() if not strict else strict == "0" and _has_own_settings()
+    return is_embedded() if not strict else strict == "0" and has_own_settings()
 
 
-def _has_own_settings() -> bool:
+def has_own_settings() -> bool:
+    """Whether the store is msgcli's own, and not a host project's database."""
     from django.conf import settings
 
     return bool(settings.SETTINGS_MODULE == OWN_SETTINGS)
@@ -181,10 +182,21 @@ def missing_migrations(connection: BaseDatabaseWrapper) -> list[str]:
         applied = set()
     unknown = _names(m for m in applied - known if m[0] == "messaging")
     if unknown:
+        _refuse_unfinished(applied)
         raise StoreNotReady(
             f"The store was made by a newer msgcli (it has {unknown[0]}): update msgcli to use it."
         )
     return _names(known - applied)
+
+
+def _refuse_unfinished(applied: set[tuple[str, str]]) -> None:
+    from messaging.copying import UNFINISHED
+
+    if UNFINISHED in applied:
+        raise StoreNotReady(
+            "The store is a copy that is not finished. To finish it, run msgcli copy again from"
+            " the store that it is copied from."
+        )
 
 
 def warn_of_remains() -> None:

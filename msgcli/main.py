@@ -42,6 +42,7 @@ COMMANDS = {
     "export": "transfer",
     "backup": "backup",
     "restore": "backup",
+    "copy": "copy",
     "migrate": "store",
     "check": "store",
     "config": "store",

@@ -93,15 +93,15 @@ def test_schema_is_printed_and_is_a_schema(run: Run) -> None:
 
 def test_schema_describes_every_command_that_has_json_and_no_other() -> None:
     assert set(SCHEMA["commands"]) == with_json()
-    # `watch` shows what arrives while it runs: see test_cli_watch. For backups see below.
-    elsewhere = {"watch", "backup", "restore"}
+    # `watch` shows what arrives while it runs: see test_cli_watch. For copies see below.
+    elsewhere = {"watch", "backup", "restore", "copy"}
     assert {name_of(words.split()) for words in EXAMPLES} == with_json() - elsewhere
 
 
-def test_the_json_of_backups_is_as_the_schema_says(run: Run) -> None:
+def test_the_json_of_copies_is_as_the_schema_says(run: Run) -> None:
     """As processes: the tests' database takes part in a transaction."""
     run("send", "alice", "bob", "hi")
-    for words in ("backup copy.sqlite3", "restore copy.sqlite3 --yes"):
+    for words in ("backup copy.sqlite3", "restore copy.sqlite3 --yes", "copy --to sqlite:///other"):
         command = words.partition(" ")[0]
         validator(command).validate(run(*words.split(), "--json").json)
 

@@ -29,7 +29,7 @@ from msgcli.render.messages import (
     thread_summary,
     thread_tree,
 )
-from msgcli.render.reports import backup, config, imported, removal, removed, store
+from msgcli.render.reports import backup, config, copied, imported, removal, removed, store
 from msgcli.render.words import ago, count
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "arrival_line",
     "backup",
     "config",
+    "copied",
     "count",
     "done",
     "entries",

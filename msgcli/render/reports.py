@@ -14,10 +14,12 @@ from msgcli.render.words import count
 if TYPE_CHECKING:
     from messaging.accounts import Removal
     from messaging.archive import Report
+    from messaging.copying import Contents
     from msgcli.backup import Backup
     from msgcli.config import Setting
     from msgcli.store import State
 
+DIGITS = 16  # of a digest that people compare by eye
 NAMED = 4  # of the people whose conversations go
 
 
@@ -99,6 +101,15 @@ def backup(made: Backup) -> str:
     within = f"{count(made.messages, 'message')}, {count(made.users, 'person', 'people')}"
     verified = ", verified" if made.verified else ""
     return f"{show_unsafe(made.file)}: {within}, {humanize.naturalsize(made.size)}{verified}"
+
+
+def copied(contents: Contents, name: str) -> Iterator[str]:
+    """What was copied to a database that goes by this name."""
+    yield f"Copied to {show_unsafe(name)}"
+    people = count(contents.users, "person", "people")
+    versions = count(contents.versions, "old version")
+    yield f"{count(contents.messages, 'message')}, {people}, {versions}"
+    yield f"Both sides are the same: {contents.digest[:DIGITS]}"
 
 
 def config(file: Path, settings: Sequence[Setting]) -> Iterator[Text]:
