@@ -3,7 +3,6 @@
 import atexit
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +15,19 @@ from django.db import connection
 from typer.testing import CliRunner
 
 from msgcli import bootstrap
-from tests import databases
+from tests import databases, stores
 from tests.forks import Forks, run_anew
 
 # What of the environment of the tests a process may see.
 PASSED_ON = ("PATH", "HOME", "LANG", "SYSTEMROOT", "COVERAGE_PROCESS_START")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what is about the file of a store where there are none."""
+    if stores.ON_SERVER:
+        for item in items:
+            if item.get_closest_marker("sqlite"):
+                item.add_marker(pytest.mark.skip(reason="it is about the file of a store"))
 
 
 @dataclass(frozen=True)
@@ -42,11 +49,15 @@ Run = Callable[..., Result]
 
 def environment_for(store: Path) -> dict[str, str]:
     """The environment of a process whose store is in this folder."""
+    configuration = {"XDG_CONFIG_HOME": str(store.with_name("config"))}
+    return {**environment_of_python(), **configuration, **stores.variables(store)}
+
+
+def environment_of_python() -> dict[str, str]:
+    """What a process gets of the environment of the tests, and how Python is to be in it."""
     passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return {
         **passed_on,
-        "MSGCLI_DATA_DIR": str(store),
-        "XDG_CONFIG_HOME": str(store.with_name("config")),
         # Django leaves open a connection whose first statement failed, which Python 3.13 says.
         "PYTHONWARNINGS": "error,ignore:unclosed database:ResourceWarning",
         "PYTHONUTF8": "1",
@@ -54,15 +65,18 @@ def environment_for(store: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of a process whose store is a new folder below tmp_path."""
-    return environment_for(tmp_path / "store")
+    if "hi" in request.fixturenames:
+        request.getfixturevalue("hi")  # first, for on a server it replaces what is there
+    yield environment_for(tmp_path / "store")
+    stores.remove(tmp_path / "store")
 
 
 @cache
 def forks() -> Forks:
     """What starts msgcli quickly, one for each process of the tests."""
-    started = Forks(environment_for(Path("/nowhere")))
+    started = Forks(environment_of_python())
     atexit.register(started.close)
     return started
 
@@ -86,10 +100,9 @@ def store_with_hi(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def hi(made: None, store_with_hi: Path, tmp_path: Path) -> Path:
+def hi(store_with_hi: Path, tmp_path: Path) -> Path:
     """The file of a store in which alice has sent a message to bob."""
-    store = shutil.copytree(store_with_hi, tmp_path / "store", dirs_exist_ok=True)
-    return Path(store, "msgcli.sqlite3")
+    return stores.copy(store_with_hi, tmp_path / "store") / "msgcli.sqlite3"
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +113,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def made(empty_store: Path, tmp_path: Path) -> None:
     """A store that is there already, with nobody in it: a command then begins at once."""
-    shutil.copytree(empty_store, tmp_path / "store")
+    stores.copy(empty_store, tmp_path / "store")
 
 
 @pytest.fixture
@@ -125,11 +138,11 @@ def invoke(db: None, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run msgcli in this process, on the test's database as its embedded store; much faster."""
     from msgcli.main import app
 
-    if connection.vendor != "sqlite":
-        pytest.skip("the embedded store is an SQLite file")
     monkeypatch.setattr(bootstrap, "OWN_SETTINGS", "tests.settings")
     monkeypatch.delenv("MSGCLI_USER", raising=False)
     monkeypatch.delenv("MSGCLI_STRICT_USERS", raising=False)
+    if connection.vendor != "sqlite":
+        monkeypatch.setenv("MSGCLI_STRICT_USERS", "0")  # as with a file, names are added
 
     def invoke_command(
         *words: str, input: str | bytes = b"", env: dict[str, str] | None = None

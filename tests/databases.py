@@ -26,6 +26,7 @@ from pathlib import Path
 DEBIAN = Path("/usr/lib/postgresql")
 CACHES = ("valkey-server", "redis-server")
 SUPERUSER = "msgcli"
+TEMPLATE = "migrated"  # the database that has the tables, of which each store is a copy
 # Nothing of a test's database has to survive a power cut; a query that runs wild is stopped.
 QUICK = {"fsync": "off", "full_page_writes": "off", "temp_file_limit": "2GB"}
 
@@ -148,7 +149,8 @@ def redis(listen: str = "127.0.0.1") -> Iterator[str]:
         port = free_port()
         words = ["--port", str(port), "--bind", *listen.split(","), "--dir", str(folder)]
         quiet = ["--save", "", "--appendonly", "no", "--protected-mode", "no", "--daemonize", "no"]
-        process = subprocess.Popen([program, *words, *quiet], stdout=subprocess.DEVNULL)
+        many = ["--databases", "100000"]  # one for each store
+        process = subprocess.Popen([program, *words, *quiet, *many], stdout=subprocess.DEVNULL)
         try:
             wait_for_port(port)
             yield f"redis://127.0.0.1:{port}/0"
@@ -225,12 +227,20 @@ def main(command: list[str]) -> int:
     """Run a command whose MSGCLI_DATABASE_URL and MSGCLI_CACHE_URL are servers of its own."""
     with ExitStack() as stack:
         try:
-            database, cache = stack.enter_context(postgres()), stack.enter_context(redis())
+            database, cache = stack.enter_context(postgres(max_connections="300")), stack.enter_context(redis())
         except NoServer as error:
             sys.stderr.write(f"SKIPPED: {error}\n")
             return int(bool(os.environ.get("CI")))  # in CI a missing server is a failure
+        _make_template(database)
         urls = {"MSGCLI_DATABASE_URL": database.url(), "MSGCLI_CACHE_URL": cache}
         return subprocess.run(command, env={**os.environ, **urls}, check=False).returncode
+
+
+def _make_template(database: Postgres) -> None:
+    database.query(f"CREATE DATABASE {TEMPLATE}")
+    environment = {**os.environ, "MSGCLI_DATABASE_URL": database.url(TEMPLATE)}
+    migrate = [sys.executable, "-m", "msgcli", "migrate"]
+    subprocess.run(migrate, env=environment, stdout=subprocess.DEVNULL, check=True)
 
 
 if __name__ == "__main__":

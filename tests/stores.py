@@ -1,0 +1,79 @@
+"""Where the stores of tests are: each an SQLite file in a folder, or a database of a server.
+
+On a server where MSGCLI_DATABASE_URL names one, as in `python -m tests.databases pytest`. A folder
+stands for its store in both cases.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.databases import TEMPLATE
+
+SERVER = os.environ.get("MSGCLI_DATABASE_URL", "")
+CACHE = os.environ.get("MSGCLI_CACHE_URL", "")
+ON_SERVER = SERVER.startswith("postgres")
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+# Of the stores of each worker, also as databases of Redis, the first of which are the tests' own.
+NUMBERS = itertools.count(100 + 5000 * WORKER)
+
+_numbers: dict[Path, int] = {}  # a store that takes the place of another has its number
+_made: dict[Path, dict[str, str]] = {}
+
+
+def variables(folder: Path) -> dict[str, str]:
+    """The variables by which msgcli finds the store of this folder, which is made at need."""
+    if not ON_SERVER:
+        return {"MSGCLI_DATA_DIR": str(folder)}
+    if folder not in _made:
+        _make(folder, TEMPLATE)
+    return {"MSGCLI_DATA_DIR": str(folder), **_made[folder]}
+
+
+def copy(source: Path, target: Path) -> Path:
+    """The folder of a copy of a store that nobody uses now, perhaps in place of another."""
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    if ON_SERVER:
+        remove(target)
+        _make(target, _name(source))
+    return target
+
+
+def remove(folder: Path) -> None:
+    """Drop what was made on the server for the store of this folder."""
+    if folder in _made:
+        _execute(f'DROP DATABASE "{_name(folder)}" WITH (FORCE)')
+        del _made[folder]
+
+
+def _make(folder: Path, template: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    number = _numbers.setdefault(folder, next(NUMBERS))
+    name = f"store_{number}"
+    _execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    _made[folder] = {
+        "MSGCLI_DATABASE_URL": f"{SERVER.rpartition('/')[0]}/{name}",
+        "MSGCLI_CACHE_URL": f"{CACHE.rpartition('/')[0]}/{number}",
+        "MSGCLI_STRICT_USERS": "0",  # as with a file, sending to new names adds them
+    }
+
+
+def _name(folder: Path) -> str:
+    return urlsplit(_made[folder]["MSGCLI_DATABASE_URL"]).path[1:]
+
+
+def _execute(statement: str) -> None:
+    _server().execute(statement)
+
+
+@cache
+def _server() -> Any:
+    import psycopg
+
+    return psycopg.connect(SERVER, autocommit=True)
