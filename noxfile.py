@@ -31,12 +31,10 @@ def newest(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def postgres(session: nox.Session) -> None:
-    """The tests of the app on a real PostgreSQL, with a real Redis as the cache."""
+    """The whole suite on a real PostgreSQL with a real Redis, and what takes several servers."""
     session.install("-e", ".[test]")
-    # The command line and its server are tested on the store that they make, which is SQLite's.
     everything = ("-m", "servers or not servers")
-    others = [f"--ignore-glob=tests/test_{name}*" for name in ("cli_", "serve", "browser")]
-    session.run("python", "-m", "tests.databases", "pytest", *everything, *others, *session.posargs)
+    session.run("python", "-m", "tests.databases", "pytest", *everything, *session.posargs)
 
 
 @nox.session

@@ -22,6 +22,7 @@ from msgcli import config
 # How long a server's threads keep a connection, in seconds: twice as many requests a second as
 # when each opens its own, and short enough for a file that was put in place of another.
 KEPT = 60
+WAIT = 20  # seconds, for another that writes to the same SQLite file
 
 
 def embedded_database(path: str, options: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def embedded_database(path: str, options: dict[str, Any] | None = None) -> dict[
         "NAME": path,
         "CONN_MAX_AGE": KEPT,
         "OPTIONS": {
-            "timeout": 20,  # seconds to wait for another writer
+            "timeout": WAIT,
             "transaction_mode": "IMMEDIATE",
             "init_command": "; ".join(
                 (
@@ -69,8 +70,10 @@ def database(url: str | None, told: str = "MSGCLI_DATABASE_URL") -> dict[str, An
     found: dict[str, Any] = {**dj_database_url.parse(url)}
     options = found.get("OPTIONS") or {}
     if found["ENGINE"] == "django.db.backends.sqlite3":
-        if not isinstance(options.get("timeout", 0), int | float):
-            raise ValueError(f"The timeout in {told} has to be a number of seconds.")
+        try:
+            options["timeout"] = float(options.get("timeout", WAIT))
+        except ValueError:
+            raise ValueError(f"The timeout in {told} has to be a number of seconds.") from None
         return embedded_database(str(found["NAME"]), options)
     needs("psycopg", told, "postgres")
     return server_database(found, options)

@@ -26,6 +26,7 @@ from messaging.models import Message
 MESSAGES = 50_000
 CLIENTS = (1, 8, 32)
 SECONDS = 4.0
+PATIENCE = 60  # seconds; a client that failed says nothing
 ACTIVE = """
     SELECT COALESCE(wait_event_type || ' ' || wait_event, 'none, it works') FROM pg_stat_activity
     WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
@@ -78,7 +79,7 @@ def client(work: Work, number: int, first: int, begin: Any, counts: Any) -> None
 def rate(work: Work, clients: int, first: int) -> tuple[float, float, Counter[str]]:
     """How often a second, how busy the cores were, and what PostgreSQL's backends waited for."""
     fork = get_context("fork")
-    begin, counts = fork.Barrier(clients + 1), fork.Queue()
+    begin, counts = fork.Barrier(clients + 1, timeout=PATIENCE), fork.Queue()
     connection.close()
     processes = [
         fork.Process(target=client, args=(work, n, first, begin, counts)) for n in range(clients)
@@ -89,7 +90,7 @@ def rate(work: Work, clients: int, first: int) -> tuple[float, float, Counter[st
     busy, idle = ticks()
     waits = watched(SECONDS)
     busy_then, idle_then = ticks()
-    done = sum(counts.get() for _ in processes)
+    done = sum(counts.get(timeout=PATIENCE) for _ in processes)
     for process in processes:
         process.join()
     spent = busy_then - busy

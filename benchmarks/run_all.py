@@ -12,6 +12,7 @@ SCRIPTS = (
     "searching",
     "stats",
     "importing",
+    "copying",
     "mail",
     "deleting",
     "threads",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import router, transaction
+from django.db import IntegrityError, router, transaction
 from django.db.models import Count, Q
 from django.db.models.functions import Coalesce, Length
 
@@ -117,9 +117,10 @@ def user_ids(names: Collection[str]) -> dict[str, Any]:
 def add_users(names: Collection[str], addresses: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Add a user for each of `names`, which are clean and not yet taken; returns their keys.
 
-    `addresses` has the mail addresses of those who have one.
+    `addresses` has the mail addresses of those who have one. Who was added meanwhile by somebody
+    else is not added again.
     """
-    return {name: _create(name, (addresses or {}).get(name, "")).pk for name in names}
+    return {name: _create_or_get(name, (addresses or {}).get(name, "")).pk for name in names}
 
 
 def set_password(user: AnyUser, password: str) -> None:
@@ -138,7 +139,8 @@ def similar_name(name: str) -> str | None:
     length = len(name.strip())
     near = users().alias(length=Length(field)).filter(length__range=(length - 1, length + 1))
     names = near.order_by(field).values_list(field, flat=True)
-    return next((known for known in names.iterator() if is_slip(name.strip(), known)), None)
+    others = (known for known in names.iterator() if known != name)
+    return next((known for known in others if is_slip(name.strip(), known)), None)
 
 
 def is_slip(typed: str, meant: str) -> bool:
@@ -229,6 +231,17 @@ def email_field() -> str | None:
     model = get_user_model()
     name = model.get_email_field_name()
     return name if any(field.name == name for field in model._meta.get_fields()) else None
+
+
+def _create_or_get(name: str, address: str) -> AnyUser:
+    try:
+        with transaction.atomic(using=router.db_for_write(get_user_model())):
+            return _create(name, address)
+    except IntegrityError:
+        found = get_user(name)
+        if found is None:
+            raise
+        return found
 
 
 def _create(name: str, address: str = "") -> AnyUser:

@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,12 +23,10 @@ from tests.forks import Forks, run_anew
 PASSED_ON = ("PATH", "HOME", "LANG", "SYSTEMROOT", "COVERAGE_PROCESS_START")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what is about the file of a store where there are none."""
-    if stores.ON_SERVER:
-        for item in items:
-            if item.get_closest_marker("sqlite"):
-                item.add_marker(pytest.mark.skip(reason="it is about the file of a store"))
+def pytest_configure() -> None:
+    """Let Ctrl-C stop what the tests run, which a shell turns off for what it runs with an &."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ class Result:
 
 
 Run = Callable[..., Result]
+IN_A_FILE = pytest.mark.skipif(stores.ON_SERVER, reason="it is about the file of a store")
 
 
 def environment_for(store: Path) -> dict[str, str]:
@@ -65,10 +65,8 @@ def environment_of_python() -> dict[str, str]:
 
 
 @pytest.fixture
-def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of a process whose store is a new folder below tmp_path."""
-    if "hi" in request.fixturenames:
-        request.getfixturevalue("hi")  # first, for on a server it replaces what is there
     yield environment_for(tmp_path / "store")
     stores.remove(tmp_path / "store")
 
@@ -100,9 +98,16 @@ def store_with_hi(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def hi(store_with_hi: Path, tmp_path: Path) -> Path:
+def hi(made: None, store_with_hi: Path, tmp_path: Path) -> Path:
     """The file of a store in which alice has sent a message to bob."""
-    return stores.copy(store_with_hi, tmp_path / "store") / "msgcli.sqlite3"
+    return stores.copy(store_with_hi, tmp_path / "store") / stores.FILE
+
+
+@pytest.fixture
+def in_a_file() -> None:
+    """What is tested is about the file of a store: skip it where stores are on a server."""
+    if stores.ON_SERVER:
+        pytest.skip("it is about the file of a store")
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +118,8 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def made(empty_store: Path, tmp_path: Path) -> None:
     """A store that is there already, with nobody in it: a command then begins at once."""
-    stores.copy(empty_store, tmp_path / "store")
+    if not stores.ON_SERVER:  # where each is made from what is there already
+        stores.copy(empty_store, tmp_path / "store")
 
 
 @pytest.fixture

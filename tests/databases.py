@@ -227,7 +227,10 @@ def main(command: list[str]) -> int:
     """Run a command whose MSGCLI_DATABASE_URL and MSGCLI_CACHE_URL are servers of its own."""
     with ExitStack() as stack:
         try:
-            database, cache = stack.enter_context(postgres(max_connections="300")), stack.enter_context(redis())
+            database, cache = (
+                stack.enter_context(postgres(max_connections="300")),
+                stack.enter_context(redis()),
+            )
         except NoServer as error:
             sys.stderr.write(f"SKIPPED: {error}\n")
             return int(bool(os.environ.get("CI")))  # in CI a missing server is a failure

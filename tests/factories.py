@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.color import no_style
 from django.db import connection, transaction
+from django.db.models import Model
 from hypothesis import HealthCheck, settings
 
 from messaging.models import Message, Notification
@@ -75,8 +76,13 @@ def plant_many(parents: list[int | None], sender: str = "alice", receiver: str =
         )
         for number, parent in enumerate(parents, start=1)
     )
-    with connection.cursor() as cursor:  # so that the next message gets the next id
-        for statement in connection.ops.sequence_reset_sql(no_style(), [Message]):
+    go_on_with_ids(Message)
+
+
+def go_on_with_ids(*models: type[Model]) -> None:
+    """After rows with ids that were chosen, let the next get the next ids."""
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), models):
             cursor.execute(statement)
 
 

@@ -9,13 +9,19 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
+
 from tests.databases import TEMPLATE
 
+FILE = "msgcli.sqlite3"
 SERVER = os.environ.get("MSGCLI_DATABASE_URL", "")
 CACHE = os.environ.get("MSGCLI_CACHE_URL", "")
 ON_SERVER = SERVER.startswith("postgres")
@@ -38,11 +44,23 @@ def variables(folder: Path) -> dict[str, str]:
 
 def copy(source: Path, target: Path) -> Path:
     """The folder of a copy of a store that nobody uses now, perhaps in place of another."""
-    shutil.copytree(source, target, dirs_exist_ok=True)
+    if source.exists():
+        shutil.copytree(source, target, dirs_exist_ok=True)
     if ON_SERVER:
         remove(target)
         _make(target, _name(source))
     return target
+
+
+@contextmanager
+def connected(folder: Path) -> Iterator[Any]:
+    """A connection to the store of this folder, which commits each statement by itself."""
+    if ON_SERVER:
+        connection: Any = psycopg.connect(variables(folder)["MSGCLI_DATABASE_URL"], autocommit=True)
+    else:
+        connection = sqlite3.connect(folder / FILE, timeout=20, isolation_level=None)
+    with closing(connection):
+        yield connection
 
 
 def remove(folder: Path) -> None:
@@ -53,7 +71,6 @@ def remove(folder: Path) -> None:
 
 
 def _make(folder: Path, template: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     number = _numbers.setdefault(folder, next(NUMBERS))
     name = f"store_{number}"
     _execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
@@ -74,6 +91,4 @@ def _execute(statement: str) -> None:
 
 @cache
 def _server() -> Any:
-    import psycopg
-
     return psycopg.connect(SERVER, autocommit=True)

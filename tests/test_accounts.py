@@ -105,6 +105,12 @@ def test_people_with_nearly_the_name_of_another_are_asked_about_first() -> None:
     assert accounts.people(["bbo"], add=True, even_if_similar=True)[1] == ["bbo"]
 
 
+def test_who_was_added_meanwhile_is_not_added_again() -> None:
+    [alice] = people("alice")
+    assert accounts.add_users(["alice"]) == {"alice": alice.pk}
+    assert accounts.similar_name("alice") is None
+
+
 def test_a_user_is_added_without_a_password() -> None:
     assert not accounts.add_user("alice").has_usable_password()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from msgcli import errors
-from tests.conftest import Run
+from tests.conftest import IN_A_FILE, Run
 
 HOST = """
 SECRET_KEY = "host"
@@ -129,6 +129,7 @@ def test_a_server_that_can_not_be_reached(run: Run) -> None:
     assert result.code == errors.NOT_READY
 
 
+@IN_A_FILE
 def test_the_settings_of_another_project_are_not_adopted(run: Run, tmp_path: Path) -> None:
     (tmp_path / "settings.py").write_text("raise SystemExit('the decoy was imported')\n")
     decoy = {"DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(tmp_path)}
@@ -178,6 +179,7 @@ def test_another_file_can_be_the_store(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
+@IN_A_FILE
 @pytest.mark.skipif(sys.platform != "linux", reason="the folder of Linux is looked at")
 def test_without_a_word_the_store_is_in_the_users_data_folder(run: Run, tmp_path: Path) -> None:
     home = {"HOME": str(tmp_path), "MSGCLI_DATA_DIR": ""}
@@ -185,11 +187,13 @@ def test_without_a_word_the_store_is_in_the_users_data_folder(run: Run, tmp_path
     assert (tmp_path / ".local/share/msgcli/msgcli.sqlite3").is_file()
 
 
+@IN_A_FILE
 def test_a_folder_may_begin_with_a_tilde(run: Run, tmp_path: Path) -> None:
     run("users", env={"HOME": str(tmp_path), "MSGCLI_DATA_DIR": "~" + os.sep + "mine"})
     assert (tmp_path / "mine" / "msgcli.sqlite3").is_file()
 
 
+@IN_A_FILE
 def test_many_that_find_no_store_at_the_same_moment_all_get_one(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

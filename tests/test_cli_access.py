@@ -10,7 +10,7 @@ from django.test import Client, override_settings
 from messaging.access.models import Failures, LoginLink, Session, Token
 from messaging.access.slowing import charge
 from msgcli import errors
-from tests.conftest import Run
+from tests.conftest import IN_A_FILE, Run
 from tests.factories import people
 from tests.test_host_project import PEOPLE, ROUTES, SETTINGS, Project
 
@@ -240,6 +240,7 @@ def test_the_commands_on_tokens_are_listed(invoke: Run, words: list[str]) -> Non
 # As processes, on a store of their own and in a host project
 
 
+@IN_A_FILE
 def test_no_secret_is_in_the_store(run: Run, tmp_path: Path) -> None:
     run("add-user", "alice")
     found = LINK.fullmatch(run("login-link", "alice").stdout)

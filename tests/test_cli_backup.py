@@ -23,7 +23,7 @@ MARKER = "a text that has to go"
 
 
 @pytest.fixture
-def store(hi: Path) -> Path:
+def store(in_a_file: None, hi: Path) -> Path:
     """The file of a store in which alice has sent bob one message."""
     return hi
 
@@ -36,9 +36,10 @@ def backup_of_hi(store_with_hi: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def copy(store: Path, backup_of_hi: Path, tmp_path: Path) -> Path:
+def copy(request: pytest.FixtureRequest, store: Path, tmp_path: Path) -> Path:
     """A backup of it."""
-    return Path(shutil.copy(backup_of_hi, tmp_path / "copy.sqlite3"))
+    made: Path = request.getfixturevalue("backup_of_hi")  # after the store, which may be skipped
+    return Path(shutil.copy(made, tmp_path / "copy.sqlite3"))
 
 
 def texts(run: Run) -> list[str]:

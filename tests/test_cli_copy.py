@@ -130,10 +130,11 @@ def test_a_store_in_use_is_not_replaced(run: Run, url: str) -> None:
 
 
 @pytest.mark.usefixtures("hi")
-def test_the_store_itself_is_no_copy(run: Run, hi: Path) -> None:
-    refused = run("copy", "--to", f"sqlite:///{hi}")
+def test_the_store_itself_is_no_copy(run: Run, environment: dict[str, str], hi: Path) -> None:
+    itself = environment.get("MSGCLI_DATABASE_URL", f"sqlite:///{hi}")
+    refused = run("copy", "--to", itself)
     assert refused.code == errors.USAGE
-    assert refused.stderr == f"sqlite:///{hi} is the store itself: name another.\n"
+    assert refused.stderr == f"{itself} is the store itself: name another.\n"
 
 
 @pytest.mark.usefixtures("made")

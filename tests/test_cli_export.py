@@ -20,10 +20,10 @@ pytestmark = pytest.mark.usefixtures("messages")
 @pytest.fixture
 def messages(invoke: Run) -> None:
     """Four messages, a day apart; the third answers the first."""
-    first = send("alice", "bob", "one", timestamp=MONDAY)
-    send("alice", "carol", "two", timestamp=MONDAY + timedelta(days=1))
-    send("bob", "alice", "three", parent_message=first, timestamp=MONDAY + timedelta(days=2))
-    send("bob", "carol", "four", timestamp=MONDAY + timedelta(days=3))
+    first = send("alice", "bob", "one", pk=1, timestamp=MONDAY)
+    send("alice", "carol", "two", pk=2, timestamp=MONDAY + timedelta(days=1))
+    send("bob", "alice", "three", pk=3, parent_message=first, timestamp=MONDAY + timedelta(days=2))
+    send("bob", "carol", "four", pk=4, timestamp=MONDAY + timedelta(days=3))
 
 
 def texts(invoke: Run, *words: str) -> list[str]:

@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from django.contrib.auth.models import User
 
 from messaging.models import Message
 from msgcli import errors
+from tests import stores
 from tests.conftest import Run, environment_for
 from tests.factories import send
 
@@ -154,7 +154,7 @@ def test_our_own_mbox_adds_nothing_here_and_all_elsewhere(run: Run, tmp_path: Pa
     run("export", "-o", "all.mbox")
     again = run("import", "all.mbox", "--json").json
     assert (again["added"], again["already_there"]) == (0, 2)
-    elsewhere = {"MSGCLI_DATA_DIR": str(tmp_path / "other")}
+    elsewhere = stores.variables(tmp_path / "other")
     assert run("import", "all.mbox", "--json", env=elsewhere).json["added"] == 2
     here, there = run("export").stdout, run("export", env=elsewhere).stdout
     for one, other in zip(here.splitlines(), there.splitlines(), strict=True):
@@ -204,10 +204,9 @@ def test_ctrl_c_keeps_what_was_added_and_a_second_run_goes_on(tmp_path: Path) ->
 
 def added(store: Path) -> int:
     """How many messages are in a store, which may not be there yet."""
-    path = store / "msgcli.sqlite3"
-    if not path.exists():
+    if not stores.ON_SERVER and not (store / stores.FILE).exists():
         return 0
-    with closing(sqlite3.connect(path)) as connection:
+    with stores.connected(store) as connection:
         try:
             return int(connection.execute("SELECT COUNT(*) FROM messaging_message").fetchone()[0])
         except sqlite3.OperationalError:  # its tables are being made

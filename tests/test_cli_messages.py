@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 
 from messaging.models import Message, MessageHistory, Notification
 from msgcli import errors
-from tests.conftest import Run
+from tests.conftest import IN_A_FILE, Run
 from tests.factories import people, send
 
 NEAR = "No user bbo. Did you mean bob? To add bbo, repeat with --create.\n"
@@ -85,7 +85,7 @@ def test_nobody_is_added_where_users_are_strict(invoke: Run, value: str) -> None
     assert names() == ["alice"]
 
 
-@pytest.mark.parametrize("value", ["", "0"])
+@pytest.mark.parametrize("value", [pytest.param("", marks=IN_A_FILE), "0"])
 def test_people_are_added_where_users_are_not_strict(invoke: Run, value: str) -> None:
     assert invoke("send", "alice", "bob", "hi", env={"MSGCLI_STRICT_USERS": value}).code == 0
     assert names() == ["alice", "bob"]
@@ -238,6 +238,7 @@ def test_delete_without_a_terminal_has_to_be_confirmed(invoke: Run) -> None:
     assert contents() == ["hi"]
 
 
+@IN_A_FILE
 def test_what_is_deleted_is_not_in_the_files(run: Run, tmp_path: Path) -> None:
     run("send", "alice", "bob", "a secret to forget")
     files = list((tmp_path / "store").iterdir())

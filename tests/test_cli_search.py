@@ -15,9 +15,9 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 @pytest.fixture(autouse=True)
 def messages(invoke: Run) -> None:
     """Three messages, two of them about lunch."""
-    send("alice", "bob", "Lunch at noon?", timestamp=NOON)
-    send("bob", "alice", "No\x1b[2J, lunch\nat one", timestamp=NOON)
-    send("bob", "carol", "Café tomorrow", timestamp=NOON.replace(day=24))
+    send("alice", "bob", "Lunch at noon?", pk=1, timestamp=NOON)
+    send("bob", "alice", "No\x1b[2J, lunch\nat one", pk=2, timestamp=NOON)
+    send("bob", "carol", "Café tomorrow", pk=3, timestamp=NOON.replace(day=24))
 
 
 def found(invoke: Run, *words: str) -> list[int]:

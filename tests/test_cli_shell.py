@@ -10,9 +10,10 @@ from jsonschema import Draft202012Validator
 
 from docs import reference
 from messaging.access.models import Token
+from messaging.models import Message
 from msgcli import errors
-from tests.conftest import Run
-from tests.factories import people, send
+from tests.conftest import IN_A_FILE, Run
+from tests.factories import go_on_with_ids, people, send
 
 COMMANDS = reference.commands()
 SCHEMA = json.loads(Path("messaging/schema.json").read_text("utf-8"))
@@ -82,6 +83,7 @@ def some_messages(db: None) -> None:
     send("carol", "alice", "three", pk=3, parent_message=second)
     second.content = "changed"
     second.save()
+    go_on_with_ids(Token, Message)
 
 
 def test_schema_is_printed_and_is_a_schema(run: Run) -> None:
@@ -98,10 +100,17 @@ def test_schema_describes_every_command_that_has_json_and_no_other() -> None:
     assert {name_of(words.split()) for words in EXAMPLES} == with_json() - elsewhere
 
 
-def test_the_json_of_copies_is_as_the_schema_says(run: Run) -> None:
+@pytest.mark.usefixtures("hi")
+@pytest.mark.parametrize(
+    "commands",
+    [
+        ["copy --to sqlite:///other"],
+        pytest.param(["backup copied", "restore copied --yes"], marks=IN_A_FILE),
+    ],
+)
+def test_the_json_of_copies_is_as_the_schema_says(run: Run, commands: list[str]) -> None:
     """As processes: the tests' database takes part in a transaction."""
-    run("send", "alice", "bob", "hi")
-    for words in ("backup copy.sqlite3", "restore copy.sqlite3 --yes", "copy --to sqlite:///other"):
+    for words in commands:
         command = words.partition(" ")[0]
         validator(command).validate(run(*words.split(), "--json").json)
 
@@ -193,6 +202,7 @@ def test_commands_are_completed(run: Run) -> None:
     assert complete(run, "un") == ["unread"]
 
 
+@IN_A_FILE
 def test_tab_never_makes_a_store(run: Run, tmp_path: Path) -> None:
     assert complete(run, "unread ") == []
     assert complete(run, "thread ") == []

@@ -16,7 +16,8 @@ import pytest
 from rich.cells import cell_len
 
 from msgcli import errors
-from tests.conftest import Result, Run, environment_for, made_store
+from tests import stores
+from tests.conftest import IN_A_FILE, Result, Run, environment_for, made_store
 
 pytestmark = pytest.mark.usefixtures("made")
 
@@ -94,7 +95,7 @@ def store_with_sixty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def sixty(made: None, store_with_sixty: Path, tmp_path: Path) -> None:
     """A store with a thread of sixty messages."""
-    shutil.copytree(store_with_sixty, tmp_path / "store", dirs_exist_ok=True)
+    stores.copy(store_with_sixty, tmp_path / "store")
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +237,7 @@ def test_the_pager_for_msgcli_goes_before_that_for_all(on_terminal: Run, tmp_pat
 
 
 def test_leaving_the_pager_early_is_no_error(on_terminal: Run, long_store: Path) -> None:
-    env = {"MSGCLI_PAGER": "head -n 1", "MSGCLI_DATA_DIR": str(long_store)}
+    env = {"MSGCLI_PAGER": "head -n 1", **stores.variables(long_store)}
     result = on_terminal("thread", "1", env=env)
     assert "#1 alice" in ESCAPE.sub("", result.stdout)
     assert "Traceback" not in result.stdout
@@ -434,6 +435,7 @@ def test_a_terminal_that_can_not_show_a_character_gets_its_code(run: Run) -> Non
     assert (result.stdout, result.code) == ("#1  alice \\u2192 bob   sent\n", errors.DONE)
 
 
+@IN_A_FILE
 def test_a_path_is_not_broken_where_the_screen_ends(hi: Path, on_terminal: Run) -> None:
     folder = hi.parent.rename(hi.parent.with_name("long-name-" * 8))
     shown = ESCAPE.sub("", on_terminal("check", env={"MSGCLI_DATA_DIR": str(folder)}).stdout)

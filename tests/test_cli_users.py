@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from messaging.models import Message, MessageHistory, Notification
 from msgcli import errors
-from tests.conftest import Run
+from tests.conftest import IN_A_FILE, Run
 from tests.factories import people, send, send_many
 
 SUMMARY = """\
@@ -172,6 +172,7 @@ def test_a_copy_can_be_imported_again(run: Run, tmp_path: Path) -> None:
     assert run("export").stdout == before
 
 
+@IN_A_FILE
 def test_what_a_deleted_user_wrote_is_not_in_the_files(run: Run, tmp_path: Path) -> None:
     run("send", "alice", "bob", "a secret to forget")
     run("send", "carol", "dave", "stays")

@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 from msgcli import errors
+from tests import stores
 from tests.conftest import Run
 from tests.databases import Postgres
 from tests.test_cli_shell import validator
@@ -86,7 +87,7 @@ def watching(
 
 def put(store: Path, *contents: str, receivers: tuple[int, ...] = (2,)) -> None:
     """Send each from the other of two people in a transaction of its own, without a process."""
-    with closing(sqlite3.connect(store, timeout=20, isolation_level=None)) as connection:
+    with stores.connected(store.parent) as connection:
         for content, receiver in zip(contents, receivers * len(contents), strict=False):
             connection.execute(insert([content], receiver))
 
@@ -219,7 +220,7 @@ def test_on_a_terminal(hi: Path, run: Run, spawn: Spawn, columns: int) -> None: 
     shown = ESCAPE.sub("", f"{child.before}older").splitlines()
     child.sendintr()
     child.expect(pexpect.EOF)
-    assert child.before == "^C"
+    assert child.before == "^C\r\n"
     child.close()
     assert child.exitstatus == errors.INTERRUPTED
     room = (columns - 3) // 5
@@ -297,6 +298,7 @@ def test_a_burst(
     request: pytest.FixtureRequest, environment: dict[str, str], database: str
 ) -> None:
     if database == "sqlite":
+        request.getfixturevalue("in_a_file")
         store = str(request.getfixturevalue("hi"))
     else:
         store = request.getfixturevalue("on_postgres")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgcli import config, errors
-from tests.conftest import Run
+from tests.conftest import IN_A_FILE, Run
 
 
 @pytest.fixture
@@ -27,6 +27,7 @@ def in_force(run: Run, **env: str) -> dict[str, tuple[str | None, str]]:
     return {one["name"]: (one["value"], one["source"]) for one in found}
 
 
+@IN_A_FILE
 def test_without_anything_defaults_are_in_force(run: Run, environment: dict[str, str]) -> None:
     found = in_force(run)
     folder = environment["MSGCLI_DATA_DIR"]
@@ -48,6 +49,7 @@ def test_the_file_counts_and_the_environment_before_it(run: Run, file: Path) -> 
     assert run("inbox", "--json").json[0]["user"] == "bob"
 
 
+@IN_A_FILE
 def test_the_database_of_the_file_is_used(run: Run, file: Path, tmp_path: Path) -> None:
     file.write_text(f'database_url = "sqlite:///{tmp_path}/other.sqlite3"\nstrict_users = true\n')
     assert run("check", "--json").json["location"] == str(tmp_path / "other.sqlite3")
@@ -56,7 +58,8 @@ def test_the_database_of_the_file_is_used(run: Run, file: Path, tmp_path: Path) 
 
 def test_passwords_and_the_key_are_not_shown(run: Run, file: Path) -> None:
     file.write_text(f'secret_key = "{"secret" * 10}"\ncache_url = "redis://:secret@cache/0"\n')
-    env = {"MSGCLI_DATABASE_URL": "postgres://alice:secret@db.example.com/messages"}
+    url = "postgres://alice:secret@db.example.com/messages"
+    env = {"MSGCLI_DATABASE_URL": url, "MSGCLI_CACHE_URL": ""}
     result = run("config", env=env)
     assert "secret_key     file         60 characters\n" in result.stdout
     assert "cache_url      file         redis://:***@cache/0\n" in result.stdout
@@ -67,6 +70,7 @@ def test_passwords_and_the_key_are_not_shown(run: Run, file: Path) -> None:
     assert "secret@" not in result.stdout + run("config", "--json", env=env).stdout
 
 
+@IN_A_FILE
 def test_what_holds_a_password_is_not_passed_on_to_other_programs(
     environment: dict[str, str], file: Path
 ) -> None:

@@ -22,7 +22,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.conftest import Run, environment_for
+from tests import stores
+from tests.conftest import IN_A_FILE, Run, environment_for
 from tests.servers import Server, behind_nginx, running
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux does")
@@ -35,8 +36,8 @@ HALF_A_BODY = b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\
 @pytest.fixture(scope="module")
 def server(store_with_hi: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that the tests share which only ask it."""
-    store = shutil.copytree(store_with_hi, tmp_path_factory.mktemp("served") / "store")
-    with running(environment_for(Path(store)), "--user", "carol") as started:
+    store = stores.copy(store_with_hi, tmp_path_factory.mktemp("served") / "store")
+    with running(environment_for(store), "--user", "carol") as started:
         yield started
 
 
@@ -285,6 +286,7 @@ def test_the_key_is_made_once_and_for_its_owner_alone(environment: dict[str, str
 
 
 def test_a_key_that_others_can_read_is_refused(hi: Path, run: Run) -> None:
+    hi.parent.mkdir(exist_ok=True)
     key = hi.with_name("secret_key")
     key.write_text("x" * 50)
     key.chmod(0o644)
@@ -326,6 +328,7 @@ def test_stopping_answers_the_requests_in_flight(environment: dict[str, str], st
         assert not [line for line in server.logged() if "Traceback" in line]
 
 
+@IN_A_FILE
 def test_a_stopped_store_is_one_file(environment: dict[str, str]) -> None:
     with running(environment, *ONE, "--user", "alice") as server:
         server.ask("/login/")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,12 +53,24 @@ def watch(
     name = None if everybody else user or my_name()
     coming = arrivals.Arrivals(find_user(name) if name else None)
     console.remark(f"Watching for messages{f' to {name}' if name else ''}  (Ctrl-C stops)")
-    for row in arrivals.watch(coming, on_lost=_say_lost):
-        _show(row, json)
-        if notify:
-            notify.run(row)
-        if once:
-            break
+    with _ended_by_ctrl_c():
+        for row in arrivals.watch(coming, on_lost=_say_lost):
+            _show(row, json)
+            if notify:
+                notify.run(row)
+            if once:
+                break
+
+
+@contextmanager
+def _ended_by_ctrl_c() -> Iterator[None]:
+    """Leave the shell's prompt a line of its own, below the ^C that the terminal shows."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            console.remark("")
+        raise
 
 
 def _say_lost() -> None:
