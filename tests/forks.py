@@ -9,20 +9,40 @@ depend on these were imported before, and nothing of msgcli's settings or the st
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import runpy
 import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+PRELOADED = (
+    "django.contrib.auth.password_validation",
+    "django.core.cache.backends.locmem",
+    "django.core.management.commands.migrate",
+    "django.db.backends.postgresql.base",
+    "django.db.backends.sqlite3.base",
+    "django.forms",
+    "django.views.generic",
+    "humanize",
+    "msgcli.main",
+    "msgcli.render",
+    "rich.console",
+    "rich.progress",
+    "rich.tree",
+)
 SIZE = 16  # bytes of an answer, which is an exit code
 
 
@@ -55,6 +75,21 @@ class Forks:
         finally:
             self.one.release()
 
+    def run_on_terminal(
+        self, words: Sequence[str], environment: dict[str, str], cwd: Path, rows: int, columns: int
+    ) -> tuple[int, bytes]:
+        """Run msgcli to its end on a terminal of its own; its exit code, and what was shown."""
+        ours, theirs = pty.openpty()
+        with open(ours, "rb", buffering=0) as shown, self.one:
+            termios.tcsetwinsize(theirs, (rows, columns))
+            self._send(words, environment, cwd, [theirs] * 3)
+            os.close(theirs)
+            pieces = []
+            with suppress(OSError):  # which Linux raises where a terminal ends
+                while piece := shown.read(100_000):
+                    pieces.append(piece)
+            return int(self.socket.recv(SIZE)), b"".join(pieces)
+
     def close(self) -> None:
         self.socket.close()
         self.process.wait(30)
@@ -62,23 +97,32 @@ class Forks:
     def _forked(
         self, words: Sequence[str | bytes], environment: dict[str, str], cwd: Path, input: bytes
     ) -> subprocess.CompletedProcess[bytes]:
-        request = {"words": [*map(os.fsdecode, words)], "env": environment, "cwd": str(cwd)}
         with (
-            tempfile.TemporaryFile() as told,
             tempfile.TemporaryFile() as stdin,
             tempfile.TemporaryFile() as stdout,
             tempfile.TemporaryFile() as stderr,
         ):
-            told.write(json.dumps(request).encode())
             stdin.write(input)
-            files = [told, stdin, stdout, stderr]
-            for file in files:
-                file.seek(0)
-            socket.send_fds(self.socket, [b"run"], [file.fileno() for file in files])
+            stdin.seek(0)
+            streams = [stdin.fileno(), stdout.fileno(), stderr.fileno()]
+            self._send(words, environment, cwd, streams)
             code = int(self.socket.recv(SIZE))
             stdout.seek(0)
             stderr.seek(0)
             return subprocess.CompletedProcess(words, code, stdout.read(), stderr.read())
+
+    def _send(
+        self,
+        words: Sequence[str | bytes],
+        environment: dict[str, str],
+        cwd: Path,
+        streams: list[int],
+    ) -> None:
+        request = {"words": [*map(os.fsdecode, words)], "env": environment, "cwd": str(cwd)}
+        with tempfile.TemporaryFile() as told:
+            told.write(json.dumps(request).encode())
+            told.seek(0)
+            socket.send_fds(self.socket, [b"run"], [told.fileno(), *streams])
 
 
 def run_anew(
@@ -124,9 +168,9 @@ def main(descriptor: int) -> None:
 
 
 def _preload() -> None:
-    """Import what every command does, and what reads neither environment nor settings."""
-
-    import msgcli.main  # noqa: F401
+    """Import what reads neither environment nor settings: most of what a command does."""
+    for name in PRELOADED:
+        import_module(name)
 
 
 def _become(told: int, *streams: int) -> None:
@@ -136,6 +180,8 @@ def _become(told: int, *streams: int) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    if os.isatty(0):
+        _take_terminal()
     os.environ.clear()
     os.environ.update(request["env"])
     time.tzset()
@@ -143,6 +189,15 @@ def _become(told: int, *streams: int) -> None:
     sys.argv = ["msgcli", *request["words"]]
     sys.path[0] = os.getcwd()
     runpy.run_module("msgcli", run_name="__main__", alter_sys=True)
+
+
+def _take_terminal() -> None:
+    """Let the terminal be this process's own, and the streams what Python makes of one."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    sys.stdin = os.fdopen(0, errors="surrogateescape", closefd=False)
+    sys.stdout = os.fdopen(1, "w", buffering=1, errors="surrogateescape", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
 
 
 if __name__ == "__main__":

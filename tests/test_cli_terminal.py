@@ -17,10 +17,11 @@ from rich.cells import cell_len
 
 from msgcli import errors
 from tests import stores
-from tests.conftest import IN_A_FILE, Result, Run, environment_for, made_store
+from tests.conftest import IN_A_FILE, Result, Run, environment_for, forks, made_store
 
 pytestmark = pytest.mark.usefixtures("made")
 
+ON_TERMINAL = {"TERM": "xterm-256color", "MSGCLI_PAGER": ""}
 Spawn = Callable[..., "pexpect.spawn[str]"]
 
 STYLE = re.compile(r"\x1b\[([\d;]*)m")
@@ -39,7 +40,7 @@ def spawn(environment: dict[str, str], tmp_path: Path) -> Spawn:
         return pexpect.spawn(
             sys.executable,
             ["-m", "msgcli", *words],
-            env={**environment, "TERM": "xterm-256color", "MSGCLI_PAGER": "", **(env or {})},
+            env={**environment, **ON_TERMINAL, **(env or {})},
             cwd=tmp_path,
             dimensions=(rows, columns),
             encoding="utf-8",
@@ -50,11 +51,15 @@ def spawn(environment: dict[str, str], tmp_path: Path) -> Spawn:
 
 
 @pytest.fixture
-def on_terminal(spawn: Spawn) -> Run:
+def on_terminal(environment: dict[str, str], tmp_path: Path) -> Run:
     """Run msgcli on a terminal to its end."""
 
-    def run_command(*words: str, **options: Any) -> Result:
-        return ended(spawn(*words, **options))
+    def run_command(
+        *words: str, rows: int = 24, columns: int = 80, env: dict[str, str] | None = None
+    ) -> Result:
+        where = {**environment, **ON_TERMINAL, **(env or {})}
+        code, shown = forks().run_on_terminal(words, where, tmp_path, rows, columns)
+        return Result(shown.decode().replace("\r\n", "\n"), "", code)
 
     return run_command
 

@@ -50,7 +50,8 @@ def new_file(empty: Path) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+# Where the suite runs on PostgreSQL, what takes several servers runs too.
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
 def target(request: pytest.FixtureRequest, empty_file: Path) -> Iterator[None]:
     """The target is an empty store, in a file and on a server."""
     if request.param == "sqlite":
