@@ -13,7 +13,7 @@ nox.options.error_on_missing_interpreters = False  # a line says that the sessio
 def suite(session: nox.Session, django: str) -> None:
     """Run the whole suite with one release of Django."""
     session.install("-e", ".[test]", f"Django=={django}")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-m", "not servers", *session.posargs)
 
 
 @nox.session(python="3.11")
@@ -33,8 +33,8 @@ def newest(session: nox.Session) -> None:
 def postgres(session: nox.Session) -> None:
     """The whole suite on a real PostgreSQL with a real Redis, and what takes several servers."""
     session.install("-e", ".[test]")
-    everything = ("-m", "servers or not servers")
-    session.run("python", "-m", "tests.databases", "pytest", *everything, *session.posargs)
+    chosen = ("-m", "servers or not slow")
+    session.run("python", "-m", "tests.databases", "pytest", *chosen, *session.posargs)
 
 
 @nox.session

@@ -29,6 +29,11 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def slow(*values: Any) -> list[Any]:
+    """Parameters that are left out but in CI, as tests that are marked so."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command printed, and the code it ended with."""

@@ -504,6 +504,7 @@ def tab_to(page: Page, wanted: Locator) -> None:
     raise AssertionError(f"No way by Tab to {wanted}.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [
@@ -602,6 +603,7 @@ PAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_are_accessible(open_as: OpenAs, name: str) -> None:
     page = open_as("alice", PAGES[name])
@@ -639,6 +641,7 @@ def check_accessibility(page: Page) -> None:
 # Pictures for the documentation.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["inbox", "conversation", "thread"])
 def test_pictures_of_the_pages(open_as: OpenAs, tmp_path: Path, name: str) -> None:
     folder = PICTURES if os.environ.get("MSGCLI_SCREENSHOTS") else tmp_path

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from msgcli import errors
-from tests.conftest import Run
+from tests.conftest import Run, slow
 from tests.databases import Postgres, free_port
 from tests.servers import running
 
@@ -93,7 +93,7 @@ def many(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("many")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, *slow(signal.SIGKILL)])
 def test_a_copy_that_was_stopped_goes_on(
     run: Run, environment: dict[str, str], postgres: Postgres, url: str, how: signal.Signals
 ) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from messaging import accounts, health
 from messaging.models import Conversation, Message, MessageHistory, Notification
+from tests.conftest import slow
 from tests.factories import (
     EXAMPLES,
     disagreeing,
@@ -169,7 +170,7 @@ def test_deleting_messages_leaves_what_the_rule_says(
         assert health.damage("default") == []
 
 
-@pytest.mark.parametrize("name", ["deep", "wide", "mixed"])
+@pytest.mark.parametrize("name", ["mixed", *slow("deep", "wide")])
 def test_a_thread_of_ten_thousand_goes_without_recursion(name: str) -> None:
     plant_many(shape(name, 10_000))
     stays = send("carol", "dave", parent_message=Message.objects.get(pk=10_000))

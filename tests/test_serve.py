@@ -23,7 +23,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests import stores
-from tests.conftest import IN_A_FILE, Run, environment_for
+from tests.conftest import IN_A_FILE, Run, environment_for, slow
 from tests.servers import Server, behind_nginx, running
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux does")
@@ -311,7 +311,10 @@ def test_a_key_from_the_environment_needs_no_file(environment: dict[str, str]) -
 
 
 @made
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "stop",
+    [signal.SIGTERM, *slow(signal.SIGINT, signal.SIGHUP)],
+)
 def test_stopping_answers_the_requests_in_flight(environment: dict[str, str], stop: int) -> None:
     with running(environment) as server:
         workers = children_of(server)

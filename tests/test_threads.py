@@ -16,6 +16,7 @@ from messaging import exceptions, plain, threads
 from messaging.exceptions import MessageNotFound
 from messaging.models import Message, Notification
 from messaging.threads import MessageRow, Node, nest
+from tests.conftest import slow
 from tests.factories import people, plant_many, send, shape, tie
 
 SHAPES = ("deep", "wide", "mixed")
@@ -117,7 +118,7 @@ def test_what_is_pure_imports_no_django(module: object) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", ["mixed", *slow("deep", "wide")])
 def test_a_thread_of_ten_thousand_is_loaded_in_two_queries_and_then_runs_none(
     name: str, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
