@@ -1,10 +1,19 @@
-"""Who may be added by sending to them, where the database is a server's."""
+"""Where the database is a server's, it makes no tables and adds nobody by itself."""
 
 import pytest
 
 from msgcli import errors
 from tests.conftest import Run
 from tests.databases import Postgres
+
+
+def test_a_server_database_gets_its_tables_when_told(run: Run, postgres: Postgres) -> None:
+    url = {"MSGCLI_DATABASE_URL": postgres.new_database()}
+    refused = run("inbox", "alice", env=url)
+    sentence = "The database has to be brought up to date first: msgcli migrate\n"
+    assert (refused.stdout, refused.stderr, refused.code) == ("", sentence, errors.NOT_READY)
+    assert "messaging.0001_initial" in run("migrate", env=url).stdout.splitlines()
+    assert run("users", env=url).stderr == "No users yet.\n"
 
 
 def test_a_server_database_adds_people_only_where_that_is_allowed(
