@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.db import connections, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import F, Model, Q, QuerySet
@@ -45,7 +46,7 @@ Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
 class NotEmpty(MessagingError):
-    """The target has people or messages of its own, which a copy would replace."""
+    """The target has people, messages or tables of its own, which a copy would spoil."""
 
 
 class AnotherCopy(MessagingError):
@@ -74,9 +75,11 @@ class Contents:
 def copy(source: str, target: str, stage: Stage) -> Contents:
     """Make the target what the source is; returns what both are in the end.
 
-    The target has the tables, and no rows unless it is a copy that was not finished. Raises
+    The target is an empty database, or a copy that was not finished; its tables are made. Raises
     NotEmpty, AnotherCopy or KeepsChanging; the same call goes on then, and after any interruption.
     """
+    _refuse_used(target)
+    call_command("migrate", database=target, verbosity=0, interactive=False)
     resumed = _claim(target)
     for _ in range(TRIES):
         with _snapshot(source), stage("Copying", _rows_in(source)) as advance:
@@ -98,25 +101,38 @@ def copy(source: str, target: str, stage: Stage) -> Contents:
     )
 
 
-def _claim(target: str) -> bool:
-    """Mark the target as an unfinished copy; whether it was one before. Raises NotEmpty."""
-    if _is_unfinished(target):
-        return True
-    with transaction.atomic(using=target):
-        numbers = [_all(model, target).count() for model in (get_user_model(), Message)]
-        if any(numbers):
+def _refuse_used(target: str) -> None:
+    """Raise NotEmpty before anything is made in a database that is for something else."""
+    there = set(connections[target].introspection.table_names())
+    ours = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
+    others = {name for name in there - ours if not name.startswith(("messaging_", "django_migr"))}
+    if others:
+        raise NotEmpty(
+            f"The other database is in use for something else (it has {min(others)}):"
+            " copy to one that is empty."
+        )
+    if not _is_unfinished(target):
+        users, messages = (
+            _all(model, target).count() if model._meta.db_table in there else 0
+            for model in (get_user_model(), Message)
+        )
+        if users or messages:
             raise NotEmpty(
-                "The other store is not empty (users: {:,}, messages: {:,}):"
-                " copy to one that is.".format(*numbers)
+                f"The other store is not empty (users: {users:,}, messages: {messages:,}):"
+                " copy to one that is."
             )
+
+
+def _claim(target: str) -> bool:
+    """Mark the target as an unfinished copy; whether it was one before."""
+    resumed = _is_unfinished(target)
+    if not resumed:
         MigrationRecorder(connections[target]).record_applied(*UNFINISHED)
-    return False
+    return resumed
 
 
 def _is_unfinished(target: str) -> bool:
-    rows = MigrationRecorder(connections[target]).migration_qs
-    app, name = UNFINISHED
-    return rows.using(target).filter(app=app, name=name).exists()
+    return UNFINISHED in MigrationRecorder(connections[target]).applied_migrations()
 
 
 @contextmanager

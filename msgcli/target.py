@@ -21,7 +21,7 @@ TARGET = "target"  # an alias of Django's
 
 @contextmanager
 def opened(url: str) -> Iterator[str]:
-    """The alias of the store at `url`, in which the tables are made.
+    """The alias of the database at `url`; a file is made, which only its owner can read.
 
     Raises UsageError for a URL that can't be meant, StoreNotReady for a database that can't be
     used.
@@ -33,8 +33,9 @@ def opened(url: str) -> Iterator[str]:
     name = config.without_password(url)
     with connected(TARGET, _settings(url)) as target:
         _refuse_itself(target, name)
+        if target.vendor == "sqlite":
+            _make_file(Path(str(target.settings_dict["NAME"])))
         try:
-            _prepare(target)
             yield TARGET
         except DatabaseError as error:
             reason = str(error).splitlines()[0]
@@ -64,14 +65,8 @@ def _refuse_itself(target: BaseDatabaseWrapper, name: str) -> None:
         raise UsageError(f"{name} is the store itself: name another.")
 
 
-def _prepare(target: BaseDatabaseWrapper) -> None:
-    """Make the tables, in a file that only its owner can read."""
-    from django.core.management import call_command
-
-    if target.vendor == "sqlite":
-        path = Path(str(target.settings_dict["NAME"]))
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as error:
-            raise StoreNotReady(f"The file {path} can't be written: {error.strerror}.") from error
-    call_command("migrate", database=TARGET, verbosity=0, interactive=False)
+def _make_file(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StoreNotReady(f"The file {path} can't be written: {error.strerror}.") from error

@@ -172,6 +172,29 @@ def test_a_store_with_something_in_it_is_not_replaced() -> None:
     assert rows(User, TARGET) == before
 
 
+@pytest.mark.usefixtures("target")
+def test_a_database_that_is_for_something_else_is_left_as_it_is() -> None:
+    send()
+    call_command("migrate", "messaging", "zero", database=TARGET, verbosity=0)
+    with connections[TARGET].cursor() as cursor:
+        cursor.execute("CREATE TABLE orders (id integer)")
+    with pytest.raises(copying.NotEmpty) as refused:
+        copied()
+    assert str(refused.value) == (
+        "The other database is in use for something else (it has orders): copy to one that is"
+        " empty."
+    )
+    assert "messaging_message" not in connections[TARGET].introspection.table_names()
+
+
+@pytest.mark.usefixtures("target")
+def test_tables_that_are_made_in_part_are_made_whole() -> None:
+    fill()
+    call_command("migrate", "messaging", "zero", database=TARGET, verbosity=0)
+    copied()
+    assert_same()
+
+
 def interrupted(after: int) -> None:
     """Copy until so many rows are there."""
 
