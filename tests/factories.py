@@ -20,7 +20,7 @@ NAMES = ("alice", "bob", "carol", "dave", "erin")
 
 # For the tests in which each example uses the database; see `undone`. CI tries out more of them.
 EXAMPLES = settings(
-    max_examples=int(os.environ.get("MSGCLI_EXAMPLES", "15")),
+    max_examples=int(os.environ.get("MSGCLI_EXAMPLES", "10")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -22,6 +22,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from msgcli.server import STOP_SECONDS
 from tests import stores
 from tests.conftest import IN_A_FILE, Run, environment_for, slow
 from tests.servers import Server, behind_nginx, running
@@ -63,9 +64,9 @@ def children_of(server: Server) -> set[int]:
     return {int(pid) for pid in found.split()}
 
 
-def gone(pids: set[int]) -> bool:
-    """Whether these processes have ended, or do so within seconds."""
-    for _ in range(50):
+def gone(pids: set[int], within: int = 5) -> bool:
+    """Whether these processes have ended, or do so within so many seconds."""
+    for _ in range(10 * within):
         if not any(Path(f"/proc/{pid}").exists() for pid in pids):
             return True
         time.sleep(0.1)
@@ -351,6 +352,31 @@ def test_killed_it_leaves_no_process(environment: dict[str, str]) -> None:
         assert gone(workers)
 
 
+# What a worker does when it is to stop: nothing, and nothing else of it can run meanwhile.
+STUCK = """
+import ctypes, signal
+usual = signal.signal
+def stuck(number, handler):
+    seconds = ctypes.PyDLL(None).sleep  # keeps the interpreter's lock
+    return usual(number, handler if number != signal.SIGTERM else lambda *told: seconds(60))
+signal.signal = stuck
+"""
+
+
+@made
+@linux
+@pytest.mark.slow
+def test_killed_it_leaves_no_process_even_if_one_is_stuck(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(STUCK)
+    with running({**environment, "PYTHONPATH": str(tmp_path)}, *ONE) as server:
+        workers = children_of(server)
+        server.process.kill()
+        server.process.wait()
+        assert gone(workers, within=STOP_SECONDS + 5)
+
+
 @made
 @linux
 def test_a_worker_that_dies_is_replaced(environment: dict[str, str]) -> None:
@@ -447,6 +473,7 @@ def test_without_a_browser(environment: dict[str, str]) -> None:
         assert last(server.logged, "browser") == "There is no browser here that could be opened."
 
 
+@pytest.mark.slow
 @made
 def test_a_change_of_the_code_is_loaded(environment: dict[str, str], tmp_path: Path) -> None:
     pytest.importorskip("watchfiles")
@@ -466,6 +493,7 @@ def test_a_change_of_the_code_is_loaded(environment: dict[str, str], tmp_path: P
         raise AssertionError(server.logged()[-1])
 
 
+@pytest.mark.slow
 def test_starting_many_at_once_makes_one_store_and_key(environment: dict[str, str]) -> None:
     def login_page(_: int) -> int:
         with running(environment, *ONE) as server:
